@@ -1,0 +1,54 @@
+# Two commands matter: `make drill` executes every promise once, `make test` checks everything. Both do all the set-up.
+.DEFAULT_GOAL := help
+.PHONY: help install drill lab test lint format types contracts pytest synth snapshots lock clean
+SHELL := /bin/bash
+
+PYTHON ?= python3
+BIN := .venv/bin
+# The venv's python3 runs the app, its node (from the wheel) runs jsii and the CLI, whatever else is on the machine.
+export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin:$(PATH)
+export JSII_NODE := $(CURDIR)/.venv/bin/node
+export JSII_RUNTIME_PACKAGE_CACHE := enabled
+export AWS_EC2_METADATA_DISABLED := true
+JOBS ?= 2
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+install: build/.installed ## everything the project needs, into .venv and node_modules
+
+build/.installed: pyproject.toml constraints.txt requirements.txt requirements-dev.txt package.json package-lock.json lambdas/requirements.txt
+	@mkdir -p build
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and f"Python >= 3.11 is needed, found {sys.version.split()[0]}: set PYTHON=python3.12, say")'
+	@echo "installing Python packages into .venv ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@echo "installing the cdk CLI into node_modules ..."
+	@npm ci --silent --no-audit --no-fund
+	@touch $@
+
+drill: install ## deploy, destroy, restore and prove on this machine; evidence in build/drill/
+	@$(BIN)/python -m lab drill
+
+lab: install ## keep a lab running to explore
+	@$(BIN)/python -m lab start
+
+test: install ## the whole check, what CI runs
+	@$(BIN)/python -m tests.run
+
+synth: install ## dev, staging and prod into cdk.out/, without credentials or network
+	@cdk synth --quiet --output cdk.out
+
+snapshots: install ## accept the templates as they are now; review the diff
+	@UPDATE_SNAPSHOTS=1 $(BIN)/pytest -q tests/infrastructure/test_snapshots.py
+
+format: install ## format the code
+	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+lock: ## look the pinned versions up anew
+	@rm -rf build/lock && $(PYTHON) -m venv build/lock && build/lock/bin/pip install --quiet -e '.[dev]'
+	@build/lock/bin/pip freeze --exclude-editable > constraints.txt
+	@npm install --package-lock-only --omit-lockfile-registry-resolved --silent
+
+clean: ## remove everything that was built or installed
+	@rm -rf .venv node_modules build cdk.out

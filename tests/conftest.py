@@ -1,0 +1,34 @@
+"""What every room's tests share: real PostgreSQL clusters, one a test session and worker."""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from lab.postgres import Cluster, make_run_folder
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """A running PostgreSQL cluster, shared by the tests of one worker."""
+    with tempfile.TemporaryDirectory(prefix="continuity-test-") as name:
+        cluster = Cluster(make_run_folder(Path(name)) / "cluster")
+        cluster.create()
+        cluster.start()
+        with cluster.connect() as connection:
+            connection.execute("CREATE ROLE rds_iam")  # every RDS instance has it
+        yield cluster
+        cluster.destroy()
+
+
+@pytest.fixture
+def dsn(cluster: Cluster) -> Iterator[str]:
+    """The DSN of a database of the test's own, dropped afterwards."""
+    name = f"test_{uuid4().hex[:12]}"
+    with cluster.connect() as connection:
+        connection.execute(f'CREATE DATABASE "{name}"')
+    yield cluster.dsn(name)
+    with cluster.connect() as connection:
+        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
