@@ -6,6 +6,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from psycopg.sql import SQL, Identifier
 
 from lab.postgres import Cluster, make_run_folder
 
@@ -28,7 +29,7 @@ def dsn(cluster: Cluster) -> Iterator[str]:
     """The DSN of a database of the test's own, dropped afterwards."""
     name = f"test_{uuid4().hex[:12]}"
     with cluster.connect() as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')
+        connection.execute(SQL("CREATE DATABASE {}").format(Identifier(name)))
     yield cluster.dsn(name)
     with cluster.connect() as connection:
-        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+        connection.execute(SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(name)))
