@@ -101,7 +101,8 @@ def usable_server(folder: Path) -> Path:
 class Cluster:
     """One PostgreSQL cluster under ``folder`` (which must be reachable by any user; see :func:`make_run_folder`).
 
-    ``settings`` are added to ``postgresql.conf`` and win over the lab's own.
+    ``settings`` are added to ``postgresql.conf`` and win over the lab's own. ``iam_authentication`` is RDS's switch:
+    without it members of rds_iam cannot sign in.
     """
 
     folder: Path
@@ -109,6 +110,7 @@ class Cluster:
     password: str = field(default_factory=lambda: secrets.token_urlsafe(18), repr=False)
     port: int = field(default_factory=free_port)
     settings: dict[str, str] = field(default_factory=dict[str, str])
+    iam_authentication: bool = True
 
     @property
     def data(self) -> Path:
@@ -159,10 +161,10 @@ class Cluster:
         """Write the lab's settings and access rules over whatever the data folder came with."""
         lines = [f"{name} = '{_quoted(value)}'" for name, value in (SETTINGS | self.settings).items()]
         (self.data / "postgresql.conf").write_text("\n".join([f"port = {self.port}", *lines, ""]))
-        # As on RDS, members of rds_iam sign in without a password of their own. The token itself is not checked: this
-        # server has no TLS and no PAM.
+        # As on RDS, members of rds_iam sign in without a password of their own, and only where IAM authentication is
+        # switched on. The token itself is not checked: this server has no TLS and no PAM.
         rules = [
-            f"host all +rds_iam {HOST}/32 trust",
+            f"host all +rds_iam {HOST}/32 {'trust' if self.iam_authentication else 'reject'}",
             f"host replication all {HOST}/32 scram-sha-256",
             f"host all all {HOST}/32 scram-sha-256",
         ]

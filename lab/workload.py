@@ -40,12 +40,11 @@ FROM users, generate_series(0, 1) n;
 
 INSERT INTO transactions (user_id, account_id, kind, amount_paisa, category, merchant, description, tags,
                           occurred_at, created_at, updated_at)
-SELECT a.user_id, a.id, CASE WHEN n %% 10 = 0 THEN 'credit' ELSE 'debit' END, 1 + (random() * 250000)::bigint,
-       (%(categories)s::text[])[1 + n %% 6], 'Merchant ' || n %% 500, 'Payment ' || n,
-       jsonb_build_array('tag' || n %% 7), t, t, t
-FROM generate_series(1, %(transactions)s) n
-JOIN (SELECT id, user_id, row_number() OVER () - 1 AS place, count(*) OVER () AS total FROM linked_accounts) a
-  ON a.place = n %% a.total,
+SELECT people[1 + n %% total], accounts[1 + n %% total], CASE WHEN n %% 10 = 0 THEN 'credit' ELSE 'debit' END,
+       1 + (random() * 250000)::bigint, (%(categories)s::text[])[1 + n %% 6], 'Merchant ' || n %% 500,
+       'Payment ' || n, jsonb_build_array('tag' || n %% 7), t, t, t
+FROM (SELECT array_agg(user_id) AS people, array_agg(id) AS accounts, count(*) AS total FROM linked_accounts) AS owners,
+generate_series(1, %(transactions)s) n,
 LATERAL (SELECT now() - random() * interval '200 days' + n * interval '0' AS t);
 
 INSERT INTO budgets (user_id, category, period, limit_paisa, created_at, updated_at)

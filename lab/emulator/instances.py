@@ -1,0 +1,334 @@
+"""Amazon RDS in the lab: every DB instance is a real PostgreSQL cluster.
+
+A template's instance gets a cluster of its own, a replica streams from its source, automated backups are a base backup
+and a WAL archive in each region they are kept in, and a point-in-time restore replays them. What the instances look
+like to DescribeDBInstances stays the emulator's own record.
+"""
+
+import hashlib
+import logging
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from psycopg.sql import SQL, Identifier, Literal
+
+from lab.emulator import hooks
+from lab.postgres import HOST, Cluster, make_run_folder
+
+log = logging.getLogger("lab.rds")
+
+# RDS ships its log about every five minutes. The lab does so every second, so that a drill need not wait; the RPO it
+# then measures is the lab's.
+ARCHIVE_TIMEOUT_SECONDS = 1
+RECOVERY_TIMEOUT_SECONDS = 120
+
+# What an RDS master user has and a plain role has not (rds_superuser's memberships).
+_RDS_ROLES = SQL("""
+CREATE ROLE rds_iam;
+CREATE ROLE rds_superuser;
+CREATE ROLE {master} LOGIN CREATEDB CREATEROLE PASSWORD {password};
+GRANT pg_monitor, pg_signal_backend, pg_checkpoint, pg_read_all_data, pg_write_all_data, rds_iam
+    TO rds_superuser WITH ADMIN OPTION;
+GRANT rds_superuser TO {master};
+""")
+
+
+@dataclass(frozen=True)
+class AutomatedBackup:
+    """The base backup and the archived WAL of one instance in one region."""
+
+    arn: str
+    source_identifier: str
+    source_region: str
+    folder: Path
+
+    @property
+    def base(self) -> Path:
+        """The base backup's data folder."""
+        return self.folder / "base"
+
+    @property
+    def wal(self) -> Path:
+        """The archive of WAL segments."""
+        return self.folder / "wal"
+
+    @property
+    def latest_time(self) -> datetime:
+        """When the newest archived segment arrived."""
+        times = [path.stat().st_mtime for path in self.wal.iterdir()] or [self.base.stat().st_mtime]
+        return datetime.fromtimestamp(max(times), UTC)
+
+
+class Instances:
+    """The clusters behind the emulator's DB instances, by region and identifier."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = make_run_folder(folder)
+        self._clusters: dict[tuple[str, str], Cluster] = {}
+        self._automated: dict[str, AutomatedBackup] = {}
+        self._lock = threading.Lock()
+
+    def install(self) -> None:
+        """Take over the CloudFormation type and the API actions."""
+        own = hooks.handlers_of("AWS::RDS::DBInstance")
+        hooks.handle_type(
+            "AWS::RDS::DBInstance",
+            own | {"create": self._created_by(own["create"]), "delete": self._deleted_by(own["delete"])},
+        )
+        hooks.handle_on_worker_threads({"AWS::RDS::DBInstance"})
+        hooks.handle_rds_action("RestoreDBInstanceToPointInTime", self._restore_to_point_in_time)
+        hooks.handle_rds_action("DescribeDBInstanceAutomatedBackups", self._describe_automated_backups)
+
+    def cluster(self, region: str, identifier: str) -> Cluster:
+        """The cluster of an instance. Raises KeyError when there is none."""
+        return self._clusters[region, identifier]
+
+    def listing(self) -> list[dict[str, Any]]:
+        """Every instance with its cluster, as JSON values. ``dsn`` is the superuser's."""
+        return [
+            {
+                "region": region,
+                "identifier": identifier,
+                "folder": str(cluster.folder),
+                "port": cluster.port,
+                "pid": cluster.pid,
+                "dsn": cluster.dsn(str(self._record(region, identifier).get("DBName") or "postgres")),
+            }
+            for (region, identifier), cluster in list(self._clusters.items())
+        ]
+
+    def destroy_all(self) -> None:
+        """Kill every server."""
+        for cluster in self._clusters.values():
+            cluster.destroy()
+
+    def restore(self, identifier: str, source: dict[str, Any], prepare: Callable[[Cluster], None]) -> None:
+        """Bring up an instance from a copy of its data, in the current region, as a copy of ``source``'s record.
+
+        ``prepare`` fills the cluster's data folder. The record reads ``creating`` until the server answers and has left
+        recovery, then ``available``; ``failed`` when it does not come up.
+        """
+        region = hooks.region()
+        record: dict[str, Any] = source | {
+            "DBInstanceIdentifier": identifier,
+            "DBInstanceArn": f"arn:aws:rds:{region}:{hooks.account()}:db:{identifier}",
+            "DBInstanceStatus": "creating",
+            "InstanceCreateTime": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "ReadReplicaDBInstanceIdentifiers": [],
+            "ReadReplicaSourceDBInstanceIdentifier": "",
+            "DeletionProtection": False,
+            "MultiAZ": False,
+        }
+        hooks.rds._instances[identifier] = record
+        cluster = self._new_cluster(region, identifier)
+        cluster.iam_authentication = bool(source.get("IAMDatabaseAuthenticationEnabled"))
+        try:
+            prepare(cluster)
+            cluster.start()
+            _wait_until_primary(cluster)
+        except Exception:
+            record["DBInstanceStatus"] = "failed"
+            raise
+        self._point_at(record, cluster)
+        record["DBInstanceStatus"] = "available"
+
+    def source_record(self, region: str, identifier: str) -> dict[str, Any]:
+        """A copy of the emulator's record of an instance."""
+        return dict(self._record(region, identifier))
+
+    def _record(self, region: str, identifier: str) -> dict[str, Any]:
+        with hooks.in_region(region):
+            return hooks.rds._instances.get(identifier) or {}
+
+    def _new_cluster(self, region: str, identifier: str, settings: dict[str, str] | None = None) -> Cluster:
+        cluster = Cluster(self.folder / f"{region}-{identifier}", superuser="rdsadmin", settings=settings or {})
+        if self._clusters:  # copies of one another's data share the superuser's password
+            cluster.password = next(iter(self._clusters.values())).password
+        with self._lock:
+            self._clusters[region, identifier] = cluster
+        return cluster
+
+    def _created_by(self, create_record: hooks.Create) -> hooks.Create:
+        def create(logical_id: str, properties: hooks.Properties, stack: str) -> tuple[str, dict[str, Any]]:
+            identifier, _ = create_record(logical_id, properties, stack)
+            record = hooks.rds._instances[identifier]
+            source = str(properties.get("SourceDBInstanceIdentifier") or "")
+            if source:
+                cluster = self._create_replica(identifier, source, record)
+            else:
+                cluster = self._create_primary(identifier, properties)
+            self._point_at(record, cluster)
+            return identifier, {
+                "Endpoint.Address": HOST,
+                "Endpoint.Port": str(cluster.port),
+                "DbiResourceId": record["DbiResourceId"],
+                "DBInstanceArn": record["DBInstanceArn"],
+            }
+
+        return create
+
+    def _create_primary(self, identifier: str, properties: hooks.Properties) -> Cluster:
+        backups = self._automated_backups(identifier, properties)
+        cluster = self._new_cluster(hooks.region(), identifier, _archive_settings(backups))
+        cluster.create()
+        cluster.start()
+        master = str(properties["MasterUsername"])
+        with cluster.connect() as connection:
+            connection.execute(
+                _RDS_ROLES.format(master=Identifier(master), password=Literal(str(properties["MasterUserPassword"])))
+            )
+            connection.execute(
+                SQL("CREATE DATABASE {} OWNER {}").format(
+                    Identifier(str(properties.get("DBName") or "postgres")), Identifier(master)
+                )
+            )
+        for backup in backups:
+            base_backup(cluster, backup.base)
+            self._automated[backup.arn] = backup
+        return cluster
+
+    def _create_replica(self, identifier: str, source_arn: str, record: dict[str, Any]) -> Cluster:
+        source_region, source_identifier = _region_and_identifier(source_arn)
+        source = self._clusters[source_region, source_identifier]
+        source_record = self._record(source_region, source_identifier)
+        cluster = self._new_cluster(hooks.region(), identifier, {"primary_conninfo": source.dsn("replication")})
+        standby = self.folder / f"{identifier}-base"
+        base_backup(source, standby)
+        cluster.adopt(standby)
+        shutil.rmtree(standby)
+        (cluster.data / "standby.signal").touch()
+        cluster.start()
+        for name in ("MasterUsername", "_MasterUserPassword", "DBName"):
+            record[name] = source_record[name]
+        record["ReadReplicaSourceDBInstanceIdentifier"] = source_arn
+        source_record["ReadReplicaDBInstanceIdentifiers"].append(record["DBInstanceArn"])
+        return cluster
+
+    def _deleted_by(self, delete_record: hooks.Delete) -> hooks.Delete:
+        def delete(identifier: str, properties: hooks.Properties) -> None:
+            delete_record(identifier, properties)
+            with self._lock:
+                cluster = self._clusters.pop((hooks.region(), identifier), None)
+            if cluster is not None:
+                cluster.destroy()
+
+        return delete
+
+    def _point_at(self, record: dict[str, Any], cluster: Cluster) -> None:
+        record["Endpoint"] = {"Address": HOST, "Port": cluster.port, "HostedZoneId": "LAB"}
+        with cluster.connect() as connection:
+            row = connection.execute("SHOW server_version").fetchone()
+        record["EngineVersion"] = str(row[0]).split(" ")[0] if row else "unknown"
+
+    def _automated_backups(self, identifier: str, properties: hooks.Properties) -> list[AutomatedBackup]:
+        if not int(properties.get("BackupRetentionPeriod") or 0):
+            return []
+        regions = [hooks.region(), str(properties.get("AutomaticBackupReplicationRegion") or "")]
+        backups: list[AutomatedBackup] = []
+        for region in filter(None, regions):
+            digest = hashlib.sha256(f"{region}{identifier}".encode()).hexdigest()[:24]
+            arn = f"arn:aws:rds:{region}:{hooks.account()}:auto-backup:ab-{digest}"
+            folder = self.folder.parent / "automated-backups" / region / identifier
+            make_run_folder(folder, ["wal"])
+            backups.append(AutomatedBackup(arn, identifier, hooks.region(), folder))
+        return backups
+
+    def _describe_automated_backups(self, parameters: hooks.Properties) -> hooks.Response:
+        wanted = hooks.parameter(parameters, "DBInstanceIdentifier")
+        region = hooks.region()
+        items = [
+            _automated_backup_xml(backup)
+            for backup in self._automated.values()
+            if f":{region}:" in backup.arn and wanted in ("", backup.source_identifier)
+        ]
+        result = "DescribeDBInstanceAutomatedBackups"
+        return hooks.rds._xml(
+            200,
+            f"{result}Response",
+            f"<{result}Result><DBInstanceAutomatedBackups>{''.join(items)}</DBInstanceAutomatedBackups></{result}Result>",
+        )
+
+    def _restore_to_point_in_time(self, parameters: hooks.Properties) -> hooks.Response:
+        identifier = hooks.parameter(parameters, "TargetDBInstanceIdentifier")
+        arn = hooks.parameter(parameters, "SourceDBInstanceAutomatedBackupsArn")
+        backup = self._automated.get(arn)
+        if backup is None:
+            return hooks.rds._error("DBInstanceAutomatedBackupNotFound", f"no automated backup {arn}", 404)
+        if (hooks.region(), identifier) in self._clusters:
+            return hooks.rds._error("DBInstanceAlreadyExists", f"DB instance {identifier} already exists", 400)
+        record = self.source_record(backup.source_region, backup.source_identifier)
+        record["IAMDatabaseAuthenticationEnabled"] = (
+            hooks.parameter(parameters, "EnableIAMDatabaseAuthentication") == "true"
+        )
+        restore_time = hooks.parameter(parameters, "RestoreTime")
+        done = record | {"DBInstanceIdentifier": identifier, "DBInstanceStatus": "creating"}
+
+        def work() -> None:
+            self.restore(identifier, record, lambda cluster: _replay(cluster, backup, restore_time))
+
+        hooks.in_background(work, name=f"restore-{identifier}")
+        action = "RestoreDBInstanceToPointInTime"
+        return hooks.rds._single_instance_response(f"{action}Response", f"{action}Result", done)
+
+
+def base_backup(source: Cluster, folder: Path) -> None:
+    """Copy a running cluster's data folder, with the WAL it needs to be consistent (pg_basebackup)."""
+    make_run_folder(folder.parent)
+    source.run(
+        "pg_basebackup",
+        *("--dbname", source.dsn("replication"), "--pgdata", str(folder)),
+        *("--checkpoint", "fast", "--wal-method", "stream", "--no-sync"),
+    )
+
+
+def _replay(cluster: Cluster, backup: AutomatedBackup, restore_time: str) -> None:
+    cluster.settings["restore_command"] = f'cp "{backup.wal}/%f" "%p"'
+    if restore_time:
+        cluster.settings |= {"recovery_target_time": restore_time, "recovery_target_action": "promote"}
+    cluster.adopt(backup.base)
+    (cluster.data / "recovery.signal").touch()
+
+
+def _wait_until_primary(cluster: Cluster) -> None:
+    deadline = time.monotonic() + RECOVERY_TIMEOUT_SECONDS
+    with cluster.connect() as connection:
+        while True:
+            row = connection.execute("SELECT pg_is_in_recovery()").fetchone()
+            if row == (False,):
+                return
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"still in recovery after {RECOVERY_TIMEOUT_SECONDS} s:\n{cluster.log_tail()}")
+            time.sleep(0.05)
+
+
+def _archive_settings(backups: list[AutomatedBackup]) -> dict[str, str]:
+    if not backups:
+        return {}
+    copies = " && ".join(
+        f'cp "%p" "{backup.folder}/%f.part" && mv "{backup.folder}/%f.part" "{backup.wal}/%f"' for backup in backups
+    )
+    return {"archive_mode": "on", "archive_command": copies, "archive_timeout": str(ARCHIVE_TIMEOUT_SECONDS)}
+
+
+def _automated_backup_xml(backup: AutomatedBackup) -> str:
+    earliest = datetime.fromtimestamp(backup.base.stat().st_mtime, UTC)
+    return (
+        "<DBInstanceAutomatedBackup>"
+        f"<DBInstanceIdentifier>{backup.source_identifier}</DBInstanceIdentifier>"
+        f"<DBInstanceAutomatedBackupsArn>{backup.arn}</DBInstanceAutomatedBackupsArn>"
+        f"<Region>{backup.source_region}</Region><Status>replicating</Status>"
+        f"<RestoreWindow><EarliestTime>{earliest.isoformat()}</EarliestTime>"
+        f"<LatestTime>{backup.latest_time.isoformat()}</LatestTime></RestoreWindow>"
+        "</DBInstanceAutomatedBackup>"
+    )
+
+
+def _region_and_identifier(arn: str) -> tuple[str, str]:
+    parts = arn.split(":")
+    return parts[3], parts[-1]
