@@ -1,0 +1,134 @@
+"""Prepare a database for recovery: the schema ``continuity``, its pulse, and the two roles that keep and read it."""
+
+import time
+
+import psycopg
+from psycopg.sql import SQL, Identifier
+from pydantic import BaseModel, ConfigDict
+
+from recovery.database import Connection, row
+from recovery.heartbeat import HEARTBEAT_LOCK, Heartbeat, newest_heartbeat, write_heartbeat
+
+HEARTBEAT_ROLE = "heartbeat"
+VERIFIER_ROLE = "restore_verifier"
+
+# RDS signs a member of this role in with IAM; other servers do not have it.
+IAM_ROLE = "rds_iam"
+
+# pg_read_all_data also reads tables made later; pg_read_all_stats shows when other sessions' transactions began, which
+# decides which rows of a manifest are settled.
+_MEMBERSHIPS = {HEARTBEAT_ROLE: (), VERIFIER_ROLE: ("pg_read_all_data", "pg_read_all_stats")}
+
+_SCHEMA = """
+CREATE SCHEMA IF NOT EXISTS continuity;
+CREATE TABLE IF NOT EXISTS continuity.heartbeat (
+    sequence bigint PRIMARY KEY,
+    written_at timestamptz NOT NULL,
+    previous_hash text NOT NULL,
+    hash text NOT NULL
+);
+"""
+
+# Roles belong to the whole cluster, while locks belong to one database: bootstraps of two databases can still meet in
+# the catalogs, and the later one only has to look again.
+_ATTEMPTS = 10
+_RACES = (psycopg.errors.UniqueViolation, psycopg.errors.DuplicateObject, psycopg.errors.InternalError_)
+
+
+class BootstrapReport(BaseModel):
+    """What a bootstrap found and did; ``created`` is empty when everything was in place."""
+
+    model_config = ConfigDict(frozen=True)
+
+    database: str
+    created: tuple[str, ...]
+    iam: bool
+    heartbeat: Heartbeat
+
+
+def bootstrap(connection: Connection) -> BootstrapReport:
+    """Create what is missing and write the first heartbeat; safe to repeat, and safe when several run at once.
+
+    The connection's role must own the database and hold CREATEROLE with ADMIN on pg_read_all_data,
+    pg_read_all_stats and, where it exists, rds_iam: RDS's master user does. Raises psycopg.Error.
+    """
+    for attempt in range(_ATTEMPTS):
+        try:
+            created = _create(connection)
+            break
+        except _RACES:
+            if attempt == _ATTEMPTS - 1:
+                raise
+            time.sleep(0.05 * (attempt + 1))
+    else:  # pragma: no cover - the last attempt either breaks or raises
+        raise AssertionError
+    facts = row(connection, "SELECT current_database() AS database, to_regrole(%s) IS NOT NULL AS iam", (IAM_ROLE,))
+    newest = newest_heartbeat(connection)
+    return BootstrapReport(
+        database=facts["database"], created=created, iam=facts["iam"], heartbeat=newest or write_heartbeat(connection)
+    )
+
+
+def _create(connection: Connection) -> tuple[str, ...]:
+    with connection.transaction():
+        connection.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", (HEARTBEAT_LOCK,))
+        return (*_create_pulse(connection), *_create_roles(connection))
+
+
+def _create_pulse(connection: Connection) -> list[str]:
+    if row(connection, "SELECT to_regclass('continuity.heartbeat') IS NOT NULL AS present")["present"]:
+        return []
+    connection.execute(_SCHEMA)
+    return ["table continuity.heartbeat"]
+
+
+def _create_roles(connection: Connection) -> list[str]:
+    created: list[str] = []
+    iam = row(connection, "SELECT to_regrole(%s) IS NOT NULL AS present", (IAM_ROLE,))["present"]
+    for role, memberships in _MEMBERSHIPS.items():
+        if not row(connection, "SELECT to_regrole(%s) IS NOT NULL AS present", (role,))["present"]:
+            connection.execute(SQL("CREATE ROLE {} LOGIN").format(Identifier(role)))
+            created.append(f"role {role}")
+        for group in (*memberships, *((IAM_ROLE,) if iam else ())):
+            if not row(connection, "SELECT pg_has_role(%s, %s, 'MEMBER') AS member", (role, group))["member"]:
+                connection.execute(SQL("GRANT {} TO {}").format(Identifier(group), Identifier(role)))
+                created.append(f"membership of {role} in {group}")
+        created += _let_in(connection, role)
+    if not _is_read_only(connection):
+        connection.execute(f"ALTER ROLE {VERIFIER_ROLE} SET default_transaction_read_only = on")
+        created.append(f"read-only default of {VERIFIER_ROLE}")
+    return created
+
+
+def _let_in(connection: Connection, role: str) -> list[str]:
+    granted: list[str] = []
+    facts = row(
+        connection,
+        "SELECT current_database() AS database, has_database_privilege(%(role)s, current_database(), 'CONNECT')"
+        " AS may_connect, has_schema_privilege(%(role)s, 'continuity', 'USAGE') AS may_use,"
+        " has_table_privilege(%(role)s, 'continuity.heartbeat', 'SELECT') AS may_read,"
+        " has_table_privilege(%(role)s, 'continuity.heartbeat', 'INSERT') AS may_write",
+        {"role": role},
+    )
+    name = Identifier(role)
+    if not facts["may_connect"]:
+        connection.execute(SQL("GRANT CONNECT ON DATABASE {} TO {}").format(Identifier(facts["database"]), name))
+        granted.append(f"connection of {role}")
+    if not (facts["may_use"] and facts["may_read"]):
+        connection.execute(SQL("GRANT USAGE ON SCHEMA continuity TO {}").format(name))
+        connection.execute(SQL("GRANT SELECT ON continuity.heartbeat TO {}").format(name))
+        granted.append(f"reading of the pulse by {role}")
+    if role == HEARTBEAT_ROLE and not facts["may_write"]:
+        connection.execute(SQL("GRANT INSERT ON continuity.heartbeat TO {}").format(name))
+        granted.append(f"writing of the pulse by {role}")
+    return granted
+
+
+def _is_read_only(connection: Connection) -> bool:
+    return row(
+        connection,
+        "SELECT EXISTS (SELECT FROM pg_db_role_setting WHERE setrole = %s::regrole AND setdatabase = 0"
+        " AND 'default_transaction_read_only=on' = ANY (setconfig)) AS present",
+        (VERIFIER_ROLE,),
+    )["present"]

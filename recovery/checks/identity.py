@@ -1,0 +1,59 @@
+"""Is it the right database, and does it serve?"""
+
+from recovery.checks.outcome import CheckContext, Outcome
+from recovery.database import Connection, row
+from recovery.manifest import read_database
+
+
+def check_identity(connection: Connection, context: CheckContext) -> Outcome:
+    """The manifest's database answers, has been promoted, and takes writes."""
+    expected, found = context.manifest.database, read_database(connection)
+    faults: list[str] = []
+    for what, wanted, given in (
+        ("the database", expected.name, found.name),
+        ("PostgreSQL", str(expected.server_major), str(found.server_major)),
+        ("the encoding", expected.encoding, found.encoding),
+        ("the collation", expected.collation, found.collation),
+        ("the character type", expected.character_type, found.character_type),
+    ):
+        if wanted != given:
+            faults.append(f"{what} is {given}, expected {wanted}")
+    # A physical copy keeps it. A logical one does not, and is not what a restore of a backup gives.
+    if None not in (expected.system_identifier, found.system_identifier) and (
+        expected.system_identifier != found.system_identifier
+    ):
+        faults.append(
+            f"the cluster's system identifier is {found.system_identifier}, expected {expected.system_identifier}:"
+            " this is not a physical copy of the manifest's cluster"
+        )
+    faults += _unready(connection)
+    if faults:
+        return Outcome(status="failed", detail="; ".join(faults))
+    identifier = found.system_identifier or "unreadable"
+    return Outcome(
+        status="passed",
+        detail=f"database {found.name} answers on PostgreSQL {found.server_version}, system identifier {identifier}",
+        measurements={"server_version": found.server_version, "system_identifier": found.system_identifier},
+    )
+
+
+def _unready(connection: Connection) -> list[str]:
+    # `restore_verifier` is read-only by its own setting, which says nothing about the server: only a setting of the
+    # server or of the database counts.
+    state = row(
+        connection,
+        """
+        SELECT pg_is_in_recovery() AS in_recovery,
+               EXISTS (SELECT FROM pg_settings WHERE name = 'default_transaction_read_only' AND setting = 'on'
+                       AND source NOT IN ('user', 'database user', 'client', 'session'))
+               OR EXISTS (SELECT FROM pg_db_role_setting AS s JOIN pg_database AS d ON d.oid = s.setdatabase
+                          WHERE s.setrole = 0 AND d.datname = current_database()
+                          AND 'default_transaction_read_only=on' = ANY (s.setconfig)) AS read_only
+        """,
+    )
+    faults: list[str] = []
+    if state["in_recovery"]:
+        faults.append("the server is in recovery: promote it, or wait until its recovery has ended")
+    if state["read_only"]:
+        faults.append("the server takes no writes: default_transaction_read_only is on")
+    return faults
