@@ -1,6 +1,7 @@
 """The emulated cloud as a client sees it: start it, sign requests to it, press its buttons, end it."""
 
 import contextlib
+import json
 import os
 import secrets
 import shutil
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import urllib3
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
 
 from lab.postgres import HOST, free_port, make_run_folder
 
@@ -183,6 +185,21 @@ class Cloud:
         if answer.status != 200:
             raise LabError(f"{button} in {region}: {answer.json().get('message')}")
         return answer.json()
+
+    def invoke(self, region: str, function: str) -> dict[str, Any]:
+        """Invoke a deployed function and return its answer. Raises :class:`LabError` with what it raised."""
+        try:
+            answer = self.clients(region).functions.invoke(FunctionName=function)
+        except (BotoCoreError, ClientError) as error:
+            raise LabError(f"{function} in {region} could not be invoked: {error}") from error
+        payload: dict[str, Any] = json.loads(answer["Payload"].read() or b"{}")
+        if "FunctionError" in answer:
+            raise LabError(f"{function} in {region} failed: {payload.get('errorType')} {payload.get('errorMessage')}")
+        return payload
+
+    def secret(self, region: str, arn: str) -> dict[str, str]:
+        """A JSON secret's values."""
+        return json.loads(self.clients(region).secrets.get_secret_value(SecretId=arn)["SecretString"])
 
     def listing(self, name: str) -> list[dict[str, Any]]:
         """``instances`` or ``recorded``: what the lab knows of its own."""

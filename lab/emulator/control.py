@@ -1,4 +1,4 @@
-"""The lab's own buttons, under ``/_lab/``, in front of the emulator: run a plan now, take a region off the net.
+"""The lab's own buttons, under ``/_lab/``, in front of the emulator: run a plan now, lose a region.
 
 No such path exists on AWS, and no deployed code uses one.
 """
@@ -60,9 +60,9 @@ class Control:
             return 404, {"message": f"nothing known of {missing} at {path}"}
 
     def _press(self, action: str, body: dict[str, Any]) -> Any:  # noqa: ANN401 - JSON
-        if action == "region":
-            (self._down.discard if body["answers"] else self._down.add)(body["region"])
-            return sorted(self._down)
+        if action == "lose-region":
+            self._down.add(body["region"])
+            return self._instances.destroy_region(body["region"])
         if action == "run-backup-plan":
             return self._backups.run_plan(body["plan_id"], body["rule"])
         if action == "run-copies":

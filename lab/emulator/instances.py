@@ -103,6 +103,15 @@ class Instances:
             for (region, identifier), cluster in list(self._clusters.items())
         ]
 
+    def destroy_region(self, region: str) -> list[str]:
+        """Kill every server of a region and delete its data and its own copy of the backups; returns the identifiers."""
+        lost = [identifier for found, identifier in self._clusters if found == region]
+        for identifier in lost:
+            self._clusters.pop((region, identifier)).destroy()
+        for arn in [arn for arn in self._automated if f":{region}:" in arn]:
+            shutil.rmtree(self._automated.pop(arn).folder, ignore_errors=True)
+        return lost
+
     def destroy_all(self) -> None:
         """Kill every server."""
         for cluster in self._clusters.values():
