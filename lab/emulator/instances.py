@@ -104,7 +104,7 @@ class Instances:
         ]
 
     def destroy_region(self, region: str) -> list[str]:
-        """Kill every server of a region and delete its data and its own copy of the backups; returns the identifiers."""
+        """Kill a region's servers and delete their data and the backups kept there; returns the identifiers."""
         lost = [identifier for found, identifier in self._clusters if found == region]
         for identifier in lost:
             self._clusters.pop((region, identifier)).destroy()
