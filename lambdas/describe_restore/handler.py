@@ -1,0 +1,102 @@
+"""First step of the verification: which restore is it, is it ours, and what is it to be held against?"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from lambdas.shared.aws import backup, rds
+from lambdas.shared.evidence_store import newest_manifest_key
+from lambdas.shared.restore import RestoreDescription, RestoredInstance
+from lambdas.shared.settings import EvidenceSettings
+from recovery.checks import CHECKS
+from recovery.restore_requests import InvalidRequestError, RestoreRequest, instance_of, parse_restore_request
+
+logger = Logger()
+
+
+class RestoreNotReadyError(RuntimeError):
+    """The restored instance does not answer yet: the state machine tries again."""
+
+
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
+    """Describe the restore, for the steps that cannot reach AWS's APIs from inside the network.
+
+    Raises :class:`RestoreNotReadyError` until the instance is available, InvalidRequestError or botocore's
+    ClientError.
+    """
+    settings = EvidenceSettings.read()
+    description = _describe(parse_restore_request(event), settings)
+    logger.info("restore described", extra={"restore": description.model_dump(mode="json")})
+    return description.model_dump(mode="json")
+
+
+def _describe(request: RestoreRequest, settings: EvidenceSettings) -> RestoreDescription:
+    if not request.is_about(settings.database_identifier):
+        return RestoreDescription(ours=False, restore_job_id=request.restore_job_id)
+    description = RestoreDescription(
+        ours=True,
+        restore_status=request.status,
+        restore_test=request.restore_test,
+        restore_started_at=request.started_at,
+        disaster_time=request.disaster_time,
+        recovery_point_arn=request.recovery_point_arn,
+    )
+    identifier = request.instance_identifier
+    if request.restore_job_id is not None:
+        description, identifier = _with_job(description, request, settings)
+    if not description.ours or description.restore_status != "COMPLETED":
+        return description
+    if identifier is None:
+        raise InvalidRequestError(f"expected the ARN of a restored DB instance, found none in {request!r}")
+    return description.model_copy(
+        update={
+            "instance": _instance(identifier),
+            "manifest_key": newest_manifest_key(settings, not_after=_backed_up_at(description)),
+            "checks": tuple(CHECKS),
+        }
+    )
+
+
+def _with_job(
+    description: RestoreDescription, request: RestoreRequest, settings: EvidenceSettings
+) -> tuple[RestoreDescription, str | None]:
+    """The job as AWS Backup knows it now; the event is best effort and can be old."""
+    job = backup().describe_restore_job(RestoreJobId=request.restore_job_id or "")
+    asked = request.model_copy(update={"source_arn": job.get("SourceResourceArn") or request.source_arn})
+    known = description.model_copy(
+        update={
+            "ours": asked.is_about(settings.database_identifier),
+            "restore_job_id": request.restore_job_id,
+            "restore_status": job.get("Status") or request.status,
+            "restore_started_at": job.get("CreationDate") or request.started_at,
+            "recovery_point_arn": job.get("RecoveryPointArn") or request.recovery_point_arn,
+            "recovery_point_created_at": job.get("RecoveryPointCreationDate") or _recovery_point_created_at(job),
+        }
+    )
+    return known, instance_of(job.get("CreatedResourceArn")) or request.instance_identifier
+
+
+def _recovery_point_created_at(job: Any) -> datetime | None:  # noqa: ANN401 - botocore's answer
+    vault, arn = job.get("BackupVaultArn"), job.get("RecoveryPointArn")
+    if not vault or not arn:
+        return None
+    vault_name = vault.rpartition(":")[2]
+    return backup().describe_recovery_point(BackupVaultName=vault_name, RecoveryPointArn=arn)["CreationDate"]
+
+
+def _backed_up_at(description: RestoreDescription) -> datetime:
+    """The moment up to which the restored copy has to hold everything."""
+    return description.recovery_point_created_at or description.disaster_time or datetime.now(UTC)
+
+
+def _instance(identifier: str) -> RestoredInstance:
+    (found,) = rds().describe_db_instances(DBInstanceIdentifier=identifier)["DBInstances"]
+    status, endpoint = found.get("DBInstanceStatus"), found.get("Endpoint", {})
+    host, port = endpoint.get("Address"), endpoint.get("Port")
+    if status != "available" or not host or not port:
+        raise RestoreNotReadyError(f"expected DB instance {identifier} to be available, found it {status}: try again")
+    return RestoredInstance(
+        identifier=identifier, host=host, port=port, engine_version=found.get("EngineVersion", "unknown")
+    )

@@ -1,0 +1,73 @@
+"""Manifests and evidence in the evidence bucket, under keys that say what they are."""
+
+from datetime import UTC, datetime
+
+from botocore.exceptions import ClientError
+
+from lambdas.shared.aws import s3
+from lambdas.shared.settings import EvidenceSettings
+from recovery.evidence import Evidence
+from recovery.manifest import Manifest
+
+_STAMP = "%Y%m%dT%H%M%S%fZ"  # sorts as text in the order of time
+
+
+def manifest_key(database_identifier: str, taken_at: datetime) -> str:
+    """``manifests/{database}/{time}.json``."""
+    return f"manifests/{database_identifier}/{taken_at.astimezone(UTC).strftime(_STAMP)}.json"
+
+
+def evidence_key(database_identifier: str, name: str) -> str:
+    """``evidence/{database}/{name}.json``; the name is the restore job's id or the execution's name."""
+    return f"evidence/{database_identifier}/{name}.json"
+
+
+def put_manifest(settings: EvidenceSettings, manifest: Manifest) -> str:
+    """Keep a manifest and return its key."""
+    key = manifest_key(settings.database_identifier, manifest.taken_at)
+    _put(settings, key, manifest.model_dump_json())
+    return key
+
+
+def newest_manifest_key(settings: EvidenceSettings, *, not_after: datetime) -> str | None:
+    """The newest manifest taken at or before a moment; None when there is none."""
+    last = manifest_key(settings.database_identifier, not_after)
+    pages = (
+        s3(settings.evidence_region)
+        .get_paginator("list_objects_v2")
+        .paginate(Bucket=settings.evidence_bucket, Prefix=f"manifests/{settings.database_identifier}/")
+    )
+    keys = [entry.get("Key", "") for page in pages for entry in page.get("Contents", [])]
+    return max((key for key in keys if key <= last), default=None)
+
+
+def get_manifest(bucket: str, region: str, key: str) -> Manifest:
+    """Read a manifest. Raises botocore's ClientError, or pydantic's ValidationError for one that is damaged."""
+    return Manifest.model_validate_json(s3(region).get_object(Bucket=bucket, Key=key)["Body"].read())
+
+
+def get_evidence(settings: EvidenceSettings, key: str) -> Evidence | None:
+    """Read evidence, None when there is none yet."""
+    try:
+        found = s3(settings.evidence_region).get_object(Bucket=settings.evidence_bucket, Key=key)
+    except ClientError as error:
+        if error.response.get("Error", {}).get("Code") in {"NoSuchKey", "404"}:
+            return None
+        raise
+    return Evidence.model_validate_json(found["Body"].read())
+
+
+def put_evidence(settings: EvidenceSettings, key: str, evidence: Evidence) -> None:
+    """Keep evidence."""
+    _put(settings, key, evidence.model_dump_json(indent=2))
+
+
+def _put(settings: EvidenceSettings, key: str, body: str) -> None:
+    # A bucket with object lock takes an object only with a checksum; SHA-256 also serves whoever audits it.
+    s3(settings.evidence_region).put_object(
+        Bucket=settings.evidence_bucket,
+        Key=key,
+        Body=body.encode(),
+        ContentType="application/json",
+        ChecksumAlgorithm="SHA256",
+    )
