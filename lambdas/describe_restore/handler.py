@@ -1,5 +1,6 @@
 """First step of the verification: which restore is it, is it ours, and what is it to be held against?"""
 
+import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,24 +16,27 @@ from recovery.restore_requests import InvalidRequestError, RestoreRequest, insta
 
 logger = Logger()
 
+# A job is COMPLETED when its instance is available, but RDS may at once take that for a backup or a modification.
+POLL_SECONDS = 5.0
+
 
 class RestoreNotReadyError(RuntimeError):
-    """The restored instance does not answer yet: the state machine tries again."""
+    """The restored instance is not available."""
 
 
-def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Describe the restore, for the steps that cannot reach AWS's APIs from inside the network.
 
-    Raises :class:`RestoreNotReadyError` until the instance is available, InvalidRequestError or botocore's
-    ClientError.
+    The event's ``input`` is what the state machine was started with. Raises :class:`RestoreNotReadyError` when the
+    instance is still not available near the end of the function's time, InvalidRequestError or botocore's ClientError.
     """
     settings = EvidenceSettings.read()
-    description = _describe(parse_restore_request(event), settings)
+    description = _describe(parse_restore_request(event["input"]), settings, context)
     logger.info("restore described", extra={"restore": description.model_dump(mode="json")})
     return description.model_dump(mode="json")
 
 
-def _describe(request: RestoreRequest, settings: EvidenceSettings) -> RestoreDescription:
+def _describe(request: RestoreRequest, settings: EvidenceSettings, context: LambdaContext) -> RestoreDescription:
     if not request.is_about(settings.database_identifier):
         return RestoreDescription(ours=False, restore_job_id=request.restore_job_id)
     description = RestoreDescription(
@@ -52,7 +56,7 @@ def _describe(request: RestoreRequest, settings: EvidenceSettings) -> RestoreDes
         raise InvalidRequestError(f"expected the ARN of a restored DB instance, found none in {request!r}")
     return description.model_copy(
         update={
-            "instance": _instance(identifier),
+            "instance": _instance(identifier, context),
             "manifest_key": newest_manifest_key(settings, not_after=_backed_up_at(description)),
             "checks": tuple(CHECKS),
         }
@@ -91,12 +95,17 @@ def _backed_up_at(description: RestoreDescription) -> datetime:
     return description.recovery_point_created_at or description.disaster_time or datetime.now(UTC)
 
 
-def _instance(identifier: str) -> RestoredInstance:
-    (found,) = rds().describe_db_instances(DBInstanceIdentifier=identifier)["DBInstances"]
-    status, endpoint = found.get("DBInstanceStatus"), found.get("Endpoint", {})
-    host, port = endpoint.get("Address"), endpoint.get("Port")
-    if status != "available" or not host or not port:
-        raise RestoreNotReadyError(f"expected DB instance {identifier} to be available, found it {status}: try again")
-    return RestoredInstance(
-        identifier=identifier, host=host, port=port, engine_version=found.get("EngineVersion", "unknown")
-    )
+def _instance(identifier: str, context: LambdaContext) -> RestoredInstance:
+    while True:
+        (found,) = rds().describe_db_instances(DBInstanceIdentifier=identifier)["DBInstances"]
+        status, endpoint = found.get("DBInstanceStatus"), found.get("Endpoint", {})
+        host, port = endpoint.get("Address"), endpoint.get("Port")
+        if status == "available" and host and port:
+            version = found.get("EngineVersion", "unknown")
+            return RestoredInstance(identifier=identifier, host=host, port=port, engine_version=version)
+        if context.get_remaining_time_in_millis() / 1000 < 2 * POLL_SECONDS:
+            raise RestoreNotReadyError(
+                f"expected DB instance {identifier} to be available, found it {status}: start the verification again"
+                " when it is"
+            )
+        time.sleep(POLL_SECONDS)

@@ -33,8 +33,8 @@ LONGEST_MESSAGE = 1000  # AWS Backup documents no limit; this much is enough for
 class Judgement(BaseModel):
     """What the state machine hands over: results, or the error that ended it; and always what it was asked."""
 
-    execution_name: str
-    request: dict[str, Any]
+    execution: str
+    input: dict[str, Any]
     restore: RestoreDescription | None = None
     results: tuple[CheckResult, ...] = ()
     error: dict[str, Any] | None = None
@@ -49,12 +49,12 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
     judgement = _read(event)
     request = _request(judgement)
     restore = judgement.restore or _described_by(request)
-    key = evidence_key(settings.database_identifier, restore.restore_job_id or judgement.execution_name)
-    evidence = get_evidence(settings, key)
-    if evidence is None:
-        evidence = _judge(judgement, restore, settings)
-        put_evidence(settings, key, evidence)
+    key = evidence_key(settings.database_identifier, restore.restore_job_id or judgement.execution)
+    evidence = _judge(judgement, restore, settings)
+    if put_evidence(settings, key, evidence):
         _publish(settings, evidence)
+    else:
+        evidence = get_evidence(settings, key)
     if restore.restore_job_id is not None and restore.restore_status == "COMPLETED":
         _tell_backup(restore.restore_job_id, evidence)
     logger.info("restore judged", extra={"verdict": evidence.verdict, "key": key})
@@ -66,15 +66,15 @@ def _read(event: dict[str, Any]) -> Judgement:
         return Judgement.model_validate(event)
     detail = event["detail"]
     return Judgement(
-        execution_name=detail["name"],
-        request=json.loads(detail.get("input") or "{}"),
+        execution=detail["name"],
+        input=json.loads(detail.get("input") or "{}"),
         error={"Error": detail["status"], "Cause": detail.get("cause") or "the verification did not end by itself"},
     )
 
 
 def _request(judgement: Judgement) -> RestoreRequest | None:
     try:
-        return parse_restore_request(judgement.request)
+        return parse_restore_request(judgement.input)
     except InvalidRequestError:
         logger.exception("the verification was asked for something unreadable")
         return None

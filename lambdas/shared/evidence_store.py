@@ -1,6 +1,7 @@
 """Manifests and evidence in the evidence bucket, under keys that say what they are."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 from botocore.exceptions import ClientError
 
@@ -46,23 +47,25 @@ def get_manifest(bucket: str, region: str, key: str) -> Manifest:
     return Manifest.model_validate_json(s3(region).get_object(Bucket=bucket, Key=key)["Body"].read())
 
 
-def get_evidence(settings: EvidenceSettings, key: str) -> Evidence | None:
-    """Read evidence, None when there is none yet."""
+def put_evidence(settings: EvidenceSettings, key: str, evidence: Evidence) -> bool:
+    """Keep evidence; False when there already is some under that key, which stands."""
     try:
-        found = s3(settings.evidence_region).get_object(Bucket=settings.evidence_bucket, Key=key)
+        _put(settings, key, evidence.model_dump_json(indent=2), once=True)
     except ClientError as error:
-        if error.response.get("Error", {}).get("Code") in {"NoSuchKey", "404"}:
-            return None
-        raise
+        if error.response.get("Error", {}).get("Code") != "PreconditionFailed":
+            raise
+        return False
+    return True
+
+
+def get_evidence(settings: EvidenceSettings, key: str) -> Evidence:
+    """Read evidence. Raises botocore's ClientError, or pydantic's ValidationError for one that is damaged."""
+    found = s3(settings.evidence_region).get_object(Bucket=settings.evidence_bucket, Key=key)
     return Evidence.model_validate_json(found["Body"].read())
 
 
-def put_evidence(settings: EvidenceSettings, key: str, evidence: Evidence) -> None:
-    """Keep evidence."""
-    _put(settings, key, evidence.model_dump_json(indent=2))
-
-
-def _put(settings: EvidenceSettings, key: str, body: str) -> None:
+def _put(settings: EvidenceSettings, key: str, body: str, *, once: bool = False) -> None:
+    condition: dict[str, Any] = {"IfNoneMatch": "*"} if once else {}
     # A bucket with object lock takes an object only with a checksum; SHA-256 also serves whoever audits it.
     s3(settings.evidence_region).put_object(
         Bucket=settings.evidence_bucket,
@@ -70,4 +73,5 @@ def _put(settings: EvidenceSettings, key: str, body: str) -> None:
         Body=body.encode(),
         ContentType="application/json",
         ChecksumAlgorithm="SHA256",
+        **condition,
     )
