@@ -25,6 +25,7 @@ build/.installed: pyproject.toml constraints.txt requirements.txt requirements-d
 	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@echo "installing the cdk CLI into node_modules ..."
 	@npm ci --silent --no-audit --no-fund
+	@$(BIN)/python -m continuity.lambda_layer
 	@touch $@
 
 drill: install ## deploy, destroy, restore and prove on this machine; evidence in build/drill/
@@ -34,7 +35,20 @@ lab: install ## keep a lab running to explore
 	@$(BIN)/python -m lab start
 
 test: install ## the whole check, what CI runs
-	@$(BIN)/python -m tests.run
+	@$(MAKE) --no-print-directory -j$(JOBS) --output-sync=target lint types contracts
+	@$(MAKE) --no-print-directory pytest
+
+lint: install ## format and lint
+	@echo "== ruff"; $(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .
+
+types: install ## types, strictly
+	@echo "== pyright"; pyright
+
+contracts: install ## who may import whom
+	@echo "== import contracts"; lint-imports --no-logo
+
+pytest: install ## unit, template, snapshot, nag, cfn-lint and lab tests, with coverage
+	@$(BIN)/pytest -n $(JOBS) --dist loadgroup --cov --cov-report=term:skip-covered -q
 
 synth: install ## dev, staging and prod into cdk.out/, without credentials or network
 	@cdk synth --quiet --output cdk.out

