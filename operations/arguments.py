@@ -1,0 +1,69 @@
+"""Arguments of ``dr`` that need reading: times and manifests."""
+
+import os
+import secrets
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from operations.terminal import InputError
+from recovery.manifest import Manifest
+
+# A clock may run a little ahead of ours; anything later is a slip of the pen.
+FUTURE_ALLOWANCE = timedelta(minutes=5)
+
+
+def read_disaster_time(value: str | None) -> datetime:
+    """An ISO 8601 time with a zone, not in the future; now when there is none. Raises :class:`InputError`."""
+    now = datetime.now(UTC)
+    if value is None:
+        return now
+    example = "write it like 2026-03-01T04:05:06Z"
+    try:
+        time = datetime.fromisoformat(value)
+    except ValueError:
+        raise InputError(f"--disaster-time: expected an ISO 8601 time, found {value!r}: {example}") from None
+    if time.tzinfo is None:
+        raise InputError(f"--disaster-time: expected a time with its zone, found {value!r}: {example}")
+    if time > now + FUTURE_ALLOWANCE:
+        raise InputError(
+            f"--disaster-time: expected a time in the past, found {value} while it is {now:%Y-%m-%dT%H:%M:%SZ}: check"
+            " the date and the zone"
+        )
+    return time.astimezone(UTC)
+
+
+def read_manifest(path: Path) -> Manifest:
+    """A manifest from a file. Raises :class:`InputError`."""
+    hint = "take one with `dr manifest`"
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"--manifest: expected a manifest in {path}, found: {error.strerror}: {hint}") from None
+    try:
+        return Manifest.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "the file"
+        raise InputError(f"--manifest: expected a manifest in {path}, found {where}: {first['msg']}: {hint}") from None
+
+
+def check_writable(path: Path) -> None:
+    """Find out before the long work whether its result can be kept. Raises :class:`InputError`."""
+    if path.exists() and not path.is_file():
+        raise InputError(f"--out: expected the name of a file, found {path}, which is something else")
+    if not path.parent.is_dir():
+        raise InputError(f"--out: expected an existing folder, found none at {path.parent}: create it first")
+    if not os.access(path.parent, os.W_OK):
+        raise InputError(f"--out: expected a folder to write to, found {path.parent}, which is not writable")
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write the file under another name and rename it: it is there whole or not at all. Raises OSError."""
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
+    try:
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)

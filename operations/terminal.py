@@ -1,0 +1,76 @@
+"""How ``dr`` speaks: results on standard output, progress and errors on standard error, JSON when asked for."""
+
+import json
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+import psycopg
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from recovery.database import without_secrets
+
+# What `dr verify` exits with, and of it only the last for every other command that could not do its work.
+EXIT_PASSED, EXIT_FAILED, EXIT_COULD_NOT = 0, 1, 2
+
+STATUS_STYLES = {"passed": "green", "failed": "bold red", "not_proven": "yellow"}
+
+
+class InputError(ValueError):
+    """An argument cannot be used; the message says what was expected, what was found and what to do."""
+
+
+def say(text: str | Text) -> None:
+    """One line of result for a person."""
+    Console(highlight=False, soft_wrap=True).print(text, markup=False)
+
+
+def answer(value: dict[str, Any], *, as_json: bool, lines: list[str | Text]) -> None:
+    """The command's result: one JSON object, or lines for a person."""
+    if as_json:
+        typer.echo(json.dumps(value, indent=2))
+        return
+    for line in lines:
+        say(line)
+
+
+@contextmanager
+def progress(title: str) -> Generator[Callable[[str], None]]:
+    """Show on a terminal what long work is at; elsewhere stay silent."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda _: None
+        return
+    with console.status(title) as status:
+        yield lambda step: status.update(Text(f"{title}: {step}"))
+
+
+@contextmanager
+def one_error(*, dsn: str, as_json: bool) -> Generator[None]:
+    """Turn whatever goes wrong into one line without secrets or traceback, and exit status 2."""
+    try:
+        yield
+    except (typer.Exit, typer.Abort, KeyboardInterrupt):
+        raise
+    except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName):
+        _stop("expected the table continuity.heartbeat, found none: run `dr bootstrap` on this database first", as_json)
+    except psycopg.errors.ReadOnlySqlTransaction:
+        _stop("expected a database that takes writes, found a read-only one: use the primary's DSN", as_json)
+    except psycopg.errors.InsufficientPrivilege as error:
+        reason = without_secrets(error.diag.message_primary or str(error), dsn)
+        _stop(f"the role may not do this ({reason}): use one with more rights", as_json)
+    except (psycopg.Error, OSError, ValueError, RuntimeError) as error:
+        _stop(without_secrets(str(error), dsn), as_json)
+    # Status 1 says that a restore is proven bad; a defect of ours must never read like that.
+    except Exception as error:
+        _stop(f"dr itself broke, please report it: {type(error).__name__}: {without_secrets(str(error), dsn)}", as_json)
+
+
+def _stop(message: str, as_json: bool) -> NoReturn:
+    if as_json:
+        typer.echo(json.dumps({"error": message}))
+    else:
+        Console(stderr=True, highlight=False, soft_wrap=True).print(Text(f"error: {message}"))
+    raise typer.Exit(EXIT_COULD_NOT)
