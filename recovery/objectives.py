@@ -83,3 +83,17 @@ MANIFEST_SCHEDULE = "cron(0 2 * * ? *)"
 
 # The pulse: one row a minute dates every copy of the database.
 HEARTBEAT_INTERVAL = timedelta(minutes=1)
+
+# How long proving a restore may take: three quarters of the validation window, so that a verdict always comes before
+# AWS Backup deletes what it is about.
+VERIFICATION_TIMEOUT = timedelta(hours=RESTORE_TEST_VALIDATION_WINDOW_HOURS) * 3 / 4
+
+# When alarms speak. Silence of the pulse: five beats, more than an automatic failover of the instance takes (60-120 s)
+# and a small part of the RPO it measures.
+HEARTBEAT_SILENCE = 5 * HEARTBEAT_INTERVAL
+# The replica is late at half the RPO, while there is still time to act; RDS reports up to 5 min for an idle source.
+REPLICA_LAG_ALARM = FULL.rpo / 2 if FULL.rpo else None
+# A fault of the application is an alarm, and undoes a deployment, after a sixth of its RTO.
+DEPLOYMENT_FAULT_MINUTES = int(APPLICATION.rto.total_seconds() // 60) // 6
+# RDS grows the storage itself when a tenth is free: half of that means that growing has failed.
+FREE_STORAGE_ALARM_FRACTION = 0.05

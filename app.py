@@ -1,0 +1,58 @@
+"""Builds one Stage per environment and synthesizes; nothing else.
+
+``-c environment=NAME`` chooses one environment; without it all that are meant for AWS are built. A setting that cannot
+be deployed ends the program with status 2 and one message.
+"""
+
+import os
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, cast
+
+from aws_cdk import App, Validations
+from cdk_nag import AwsSolutionsChecks
+
+if TYPE_CHECKING:
+    from environments import Environment
+
+
+def chosen_environments(app: App) -> "list[Environment]":
+    """The environments that the context asks for. Raises ValueError for a setting that cannot be deployed."""
+    # Imported here, because the environments are validated while their module is loaded.
+    from environments import select
+
+    def mapping(key: str) -> Mapping[str, str]:
+        value: object = app.node.try_get_context(key) or {}
+        if not isinstance(value, Mapping):
+            raise ValueError(
+                f"context {key!r}: expected a map from environment to value, found {value!r}. See cdk.json."
+            )
+        return cast(Mapping[str, str], value)
+
+    return select(
+        cast("str | None", app.node.try_get_context("environment")),
+        accounts=mapping("accounts"),
+        hosted_zones=mapping("hosted_zones"),
+        images=mapping("images"),
+        default_account=os.environ.get("CDK_DEFAULT_ACCOUNT"),
+    )
+
+
+def main() -> None:
+    """Synthesize the app into the folder that the CDK names."""
+    app = App()
+    try:
+        environments = chosen_environments(app)
+    except ValueError as error:
+        print(f"The settings cannot be deployed. {error}", file=sys.stderr)  # noqa: T201 - a command's answer
+        sys.exit(2)
+    from stacks.recovery_stage import RecoveryStage
+
+    for environment in environments:
+        RecoveryStage(app, environment)
+    Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    app.synth()
+
+
+if __name__ == "__main__":
+    main()

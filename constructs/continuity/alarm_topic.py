@@ -1,0 +1,51 @@
+"""The encrypted topic that alarms, EventBridge and AWS Backup publish to and on-call subscribes to."""
+
+from collections.abc import Sequence
+
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sns_subscriptions as subscriptions
+from constructs import Construct
+
+from continuity.deployment import Deployment
+from continuity.keys import encryption_key
+
+PUBLISHERS = ("cloudwatch.amazonaws.com", "events.amazonaws.com", "backup.amazonaws.com")
+
+
+class AlarmTopic(Construct):
+    """A topic with its own key. Without the grants below a publisher drops its messages in silence."""
+
+    def __init__(self, scope: Construct, id: str, *, deployment: Deployment, emails: Sequence[str]) -> None:  # noqa: A002
+        super().__init__(scope, id)
+        account = deployment.names.account
+        key = encryption_key(self, "Key", deployment=deployment, description="Alarms on their way to on-call")
+        self.topic = sns.Topic(
+            self,
+            "Topic",
+            topic_name=deployment.names.alarm_topic_name,
+            display_name=f"DuskSpendr {deployment.names.environment}",
+            master_key=key,
+            enforce_ssl=True,
+        )
+        for publisher in PUBLISHERS:
+            conditions = {"StringEquals": {"aws:SourceAccount": account}}
+            principal = iam.ServicePrincipal(publisher)
+            key.add_to_resource_policy(
+                iam.PolicyStatement(
+                    actions=["kms:Decrypt", "kms:GenerateDataKey*"],
+                    principals=[principal],
+                    resources=["*"],
+                    conditions=conditions,
+                )
+            )
+            self.topic.add_to_resource_policy(
+                iam.PolicyStatement(
+                    actions=["sns:Publish"],
+                    principals=[principal],
+                    resources=[self.topic.topic_arn],
+                    conditions=conditions,
+                )
+            )
+        for email in emails:
+            self.topic.add_subscription(subscriptions.EmailSubscription(email))

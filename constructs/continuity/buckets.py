@@ -1,0 +1,193 @@
+"""Buckets, all private, encrypted, versioned where they hold data, and reachable over TLS only."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from aws_cdk import Duration
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from continuity.acknowledgement import acknowledge
+from continuity.deployment import Deployment
+from continuity.keys import encryption_key
+from recovery import objectives
+
+ABORT_UPLOADS_AFTER = Duration.days(1)
+
+
+def log_bucket(scope: Construct, id: str, *, deployment: Deployment) -> s3.Bucket:  # noqa: A002
+    """Access logs of buckets and load balancers. S3-managed encryption: ELB can write with no other."""
+    bucket = s3.Bucket(
+        scope,
+        id,
+        encryption=s3.BucketEncryption.S3_MANAGED,
+        block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+        enforce_ssl=True,
+        lifecycle_rules=[
+            s3.LifecycleRule(
+                id="ExpireLogs",
+                expiration=Duration.days(deployment.log_retention_days),
+                abort_incomplete_multipart_upload_after=ABORT_UPLOADS_AFTER,
+            )
+        ],
+        removal_policy=deployment.keep,
+    )
+    acknowledge(bucket, {"S1": "This is where access logs go; a log of the log would feed itself."})
+    return bucket
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvidenceStore:
+    """The evidence bucket as the functions of either region reach it; the bucket lives in the recovery region."""
+
+    bucket_name: str
+    region: str
+    key_arn: str
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment variables of functions that use the store."""
+        return {"EVIDENCE_BUCKET": self.bucket_name, "EVIDENCE_REGION": self.region}
+
+    def grant_list_manifests(self, role: iam.IRole) -> None:
+        """May see which manifests there are."""
+        role.add_to_principal_policy(
+            iam.PolicyStatement(
+                actions=["s3:ListBucket"],
+                resources=[f"arn:aws:s3:::{self.bucket_name}"],
+                conditions={"StringLike": {"s3:prefix": "manifests/*"}},
+            )
+        )
+
+    def grant_read(self, role: iam.IRole, folder: Literal["manifests", "evidence"]) -> None:
+        """May read what lies in ``folder``."""
+        self._grant(role, folder, objects=["s3:GetObject"], key=["kms:Decrypt"])
+
+    def grant_write(self, role: iam.IRole, folder: Literal["manifests", "evidence"]) -> None:
+        """May add to ``folder``; the lock keeps what is there."""
+        self._grant(role, folder, objects=["s3:PutObject"], key=["kms:GenerateDataKey"])
+
+    def _grant(self, role: iam.IRole, folder: str, *, objects: Sequence[str], key: Sequence[str]) -> None:
+        objects_arn = f"arn:aws:s3:::{self.bucket_name}/{folder}/*"
+        role.add_to_principal_policy(iam.PolicyStatement(actions=objects, resources=[objects_arn]))
+        role.add_to_principal_policy(iam.PolicyStatement(actions=key, resources=[self.key_arn]))
+        acknowledge(
+            role, {f"IAM5[Resource::{objects_arn}]": "Object names hold times and job ids: only the folder is known."}
+        )
+
+
+class EvidenceBucket(Construct):
+    """Manifests and evidence under object lock: nobody rewrites what a drill found before ``retention_days``."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,  # noqa: A002
+        *,
+        deployment: Deployment,
+        region: str,
+        access_logs: s3.IBucket,
+        retention_days: int,
+        lock: Literal["governance", "compliance"],
+    ) -> None:
+        super().__init__(scope, id)
+        key = encryption_key(
+            self,
+            "Key",
+            deployment=deployment,
+            description="Manifests and evidence of restores",
+            alias=deployment.names.recovery_key_alias("evidence"),
+        )
+        period = Duration.days(retention_days)
+        self.bucket = s3.Bucket(
+            self,
+            "Bucket",
+            bucket_name=deployment.names.evidence_bucket_name,
+            encryption=s3.BucketEncryption.KMS,
+            encryption_key=key,
+            bucket_key_enabled=True,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            enforce_ssl=True,
+            versioned=True,
+            object_lock_default_retention=(
+                s3.ObjectLockRetention.compliance(period)
+                if lock == "compliance"
+                else s3.ObjectLockRetention.governance(period)
+            ),
+            server_access_logs_bucket=access_logs,
+            server_access_logs_prefix="evidence/",
+            lifecycle_rules=[
+                s3.LifecycleRule(
+                    id="ExpireManifests",
+                    prefix="manifests/",
+                    # As long as any backup they may have to vouch for, and not before their lock opens.
+                    expiration=Duration.days(max(retention_days, objectives.VAULT_LOCK_MAX_DAYS) + 1),
+                    noncurrent_version_expiration=Duration.days(1),
+                ),
+                s3.LifecycleRule(id="AbortUploads", abort_incomplete_multipart_upload_after=ABORT_UPLOADS_AFTER),
+            ],
+            removal_policy=deployment.keep,
+        )
+        self.store = EvidenceStore(
+            bucket_name=deployment.names.evidence_bucket_name, region=region, key_arn=key.key_arn
+        )
+
+
+class DeviceBackupBucket(Construct):
+    """Backups of devices with the product context's lifecycle, the same in both regions.
+
+    Lifecycle actions do not replicate, so each region's bucket has its own rules.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,  # noqa: A002
+        *,
+        deployment: Deployment,
+        bucket_name: str,
+        key: kms.IKey,
+        access_logs: s3.IBucket,
+    ) -> None:
+        super().__init__(scope, id)
+        self.bucket = s3.Bucket(
+            self,
+            "Bucket",
+            bucket_name=bucket_name,
+            encryption=s3.BucketEncryption.KMS,
+            encryption_key=key,
+            bucket_key_enabled=True,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            enforce_ssl=True,
+            versioned=True,
+            server_access_logs_bucket=access_logs,
+            server_access_logs_prefix="device-backups/",
+            lifecycle_rules=[
+                s3.LifecycleRule(
+                    id="ExpireAutoBackups",
+                    prefix="auto-backups/",
+                    # On a versioned bucket this only hides an object; the noncurrent expiry is what deletes it.
+                    expiration=Duration.days(objectives.DEVICE_CLOUD_BACKUP_RETENTION_DAYS),
+                    noncurrent_version_expiration=Duration.days(objectives.DEVICE_NONCURRENT_RETENTION_DAYS),
+                ),
+                s3.LifecycleRule(
+                    id="ArchiveManualBackups",
+                    prefix="manual-backups/",
+                    transitions=[
+                        s3.Transition(
+                            storage_class=s3.StorageClass.GLACIER,
+                            transition_after=Duration.days(objectives.DEVICE_MANUAL_BACKUP_GLACIER_DAYS),
+                        )
+                    ],
+                ),
+                s3.LifecycleRule(
+                    id="RemoveLeftovers",
+                    abort_incomplete_multipart_upload_after=ABORT_UPLOADS_AFTER,
+                    expired_object_delete_marker=True,
+                ),
+            ],
+            removal_policy=deployment.keep,
+        )

@@ -1,0 +1,109 @@
+"""Fixed names, and the ARNs built from them, of everything another region or a person has to find.
+
+No stack exports anything across regions: what the other region needs has a name that both can compute, so that a dead
+region never blocks a deploy of the living one. Everything else is named by CloudFormation.
+"""
+
+from dataclasses import dataclass
+
+CLUSTER = "DuskSpendr-cluster"
+SERVICE = "DuskSpendr-api"
+METRIC_NAMESPACE = "DuskSpendr/Continuity"
+DATABASE_NAME = "duskspendr"
+MASTER_USER = "duskspendr_admin"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Names:
+    """Names of one environment in one account."""
+
+    environment: str
+    account: str
+    primary_region: str
+    recovery_region: str
+
+    @property
+    def prefix(self) -> str:
+        """What every name starts with."""
+        return f"duskspendr-{self.environment}"
+
+    @property
+    def instance_identifier(self) -> str:
+        """The primary database instance."""
+        return self.prefix
+
+    @property
+    def instance_arn(self) -> str:
+        """The primary database instance, as the recovery region's replica names its source."""
+        return f"arn:aws:rds:{self.primary_region}:{self.account}:db:{self.instance_identifier}"
+
+    @property
+    def replica_identifier(self) -> str:
+        """The cross-region replica; it keeps this name when it is promoted."""
+        return f"{self.prefix}-replica"
+
+    @property
+    def master_secret_name(self) -> str:
+        """The database's master credentials; the replica of the secret has the same name."""
+        return f"{self.prefix}/database/master"
+
+    @property
+    def primary_vault_name(self) -> str:
+        """The vault that snapshots are taken into."""
+        return f"{self.prefix}-primary"
+
+    @property
+    def recovery_vault_name(self) -> str:
+        """The vault that snapshots are copied to."""
+        return f"{self.prefix}-recovery"
+
+    @property
+    def recovery_vault_arn(self) -> str:
+        """The recovery vault, as the primary's backup plan names it."""
+        return f"arn:aws:backup:{self.recovery_region}:{self.account}:backup-vault:{self.recovery_vault_name}"
+
+    @property
+    def evidence_bucket_name(self) -> str:
+        """The locked bucket of manifests and evidence, in the recovery region."""
+        return f"{self.prefix}-evidence-{self.account}"
+
+    @property
+    def device_bucket_name(self) -> str:
+        """Device backups in the primary region."""
+        return f"{self.prefix}-device-backups-{self.account}"
+
+    @property
+    def device_replica_bucket_name(self) -> str:
+        """Device backups in the recovery region."""
+        return f"{self.prefix}-device-backups-replica-{self.account}"
+
+    @property
+    def alarm_topic_name(self) -> str:
+        """The topic of a region that on-call subscribes to."""
+        return f"{self.prefix}-alarms"
+
+    @property
+    def state_machine_name(self) -> str:
+        """The verification state machine of a region; operators start it by name."""
+        return f"{self.prefix}-restore-verification"
+
+    @property
+    def restore_test_subnet_group_name(self) -> str:
+        """The subnet group of a region that restores are put into, by AWS Backup and by operators."""
+        return f"{self.prefix}-restored"
+
+    def recovery_key_alias(self, purpose: str) -> str:
+        """The alias of the recovery region's key for ``purpose``: database, evidence or device-backups."""
+        return f"alias/{self.prefix}-recovery-{purpose}"
+
+    def alarm_topic_arn(self, region: str) -> str:
+        """The alarm topic of ``region``, for stacks that are deployed before it."""
+        return f"arn:aws:sns:{region}:{self.account}:{self.alarm_topic_name}"
+
+    def alarm_name(self, subject: str) -> str:
+        """The name under which a person or a service finds an alarm."""
+        return f"{self.prefix}-{subject}"
+
+    def restore_testing_plan_name(self, vault: str) -> str:
+        """AWS Backup takes only letters, digits and underscores here, at most 50."""
+        return f"duskspendr_{self.environment}_{vault}_restore_test"

@@ -1,0 +1,223 @@
+"""The PostgreSQL instance: its parameters, network, log groups and what clients need to reach it."""
+
+from dataclasses import dataclass
+
+from aws_cdk import Duration, Stack
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_rds as rds
+from aws_cdk import aws_secretsmanager as secretsmanager
+from constructs import Construct
+
+from continuity.acknowledgement import acknowledge
+from continuity.deployment import Deployment
+from continuity.names import DATABASE_NAME, MASTER_USER
+from continuity.network import Subnets
+
+PORT = 5432
+# The major is pinned, the minor is not: retired minors cannot be created any more, which would break a rebuild.
+MAJOR = "18"
+CA_CERTIFICATE = "rds-ca-rsa2048-g1"
+LOG_EXPORTS = ("postgresql", "upgrade")
+
+
+def engine() -> rds.IInstanceEngine:
+    """PostgreSQL at the pinned major."""
+    return rds.DatabaseInstanceEngine.postgres(version=rds.PostgresEngineVersion.of(MAJOR, MAJOR))
+
+
+def parameter_group(scope: Construct) -> rds.ParameterGroup:
+    """Parameters of every instance of ours: connections without TLS are refused."""
+    return rds.ParameterGroup(
+        scope, "Parameters", engine=engine(), description="TLS is forced", parameters={"rds.force_ssl": "1"}
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatabaseConnection:
+    """How a function or a task reaches an instance: the address, and the group whose members may connect."""
+
+    host: str
+    port: str
+    resource_id: str
+    vpc: ec2.IVpc
+    clients: ec2.ISecurityGroup
+
+    def environment(self, deployment: Deployment) -> dict[str, str]:
+        """The environment variables of functions that connect."""
+        return {"DATABASE_HOST": self.host, "DATABASE_PORT": self.port, **database_environment(deployment)}
+
+    def grant_sign_in(self, role: iam.IRole, user: str) -> None:
+        """May sign in with IAM as ``user``."""
+        stack = Stack.of(role)
+        role.add_to_principal_policy(
+            iam.PolicyStatement(
+                actions=["rds-db:connect"],
+                resources=[f"arn:aws:rds-db:{stack.region}:{stack.account}:dbuser:{self.resource_id}/{user}"],
+            )
+        )
+
+
+def database_environment(deployment: Deployment) -> dict[str, str]:
+    """What every connection has in common."""
+    return {"DATABASE_NAME": DATABASE_NAME, "DATABASE_TLS": deployment.database_tls}
+
+
+class DatabaseAccess(Construct):
+    """Two security groups: instances accept the port from ``clients``, and ``clients`` reach nothing but them and HTTPS.
+
+    HTTPS is what functions need for the AWS APIs, through the NAT gateways.
+    """
+
+    def __init__(self, scope: Construct, id: str, *, vpc: ec2.IVpc, purpose: str) -> None:  # noqa: A002
+        super().__init__(scope, id)
+        self.instances = ec2.SecurityGroup(
+            self, "Instances", vpc=vpc, description=f"{purpose}: instances", allow_all_outbound=False
+        )
+        self.clients = ec2.SecurityGroup(
+            self, "Clients", vpc=vpc, description=f"{purpose}: clients", allow_all_outbound=False
+        )
+        self.instances.add_ingress_rule(self.clients, ec2.Port.tcp(PORT), "PostgreSQL from clients")
+        self.clients.add_egress_rule(self.instances, ec2.Port.tcp(PORT), "PostgreSQL")
+        self.clients.add_egress_rule(ec2.Peer.any_ipv4(), ec2.Port.tcp(443), "AWS APIs")
+
+
+def log_groups(scope: Construct, *, deployment: Deployment, identifier: str) -> list[logs.LogGroup]:
+    """The groups RDS exports to, created ahead of it: those it makes itself are kept for ever."""
+    return [
+        logs.LogGroup(
+            scope,
+            f"{name.title()}Logs",
+            log_group_name=f"/aws/rds/instance/{identifier}/{name}",
+            retention=deployment.log_retention,
+            removal_policy=deployment.keep,
+        )
+        for name in LOG_EXPORTS
+    ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class InstanceSize:
+    """Class and storage (GiB) of an instance."""
+
+    instance_class: str
+    allocated_gib: int
+    max_allocated_gib: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calendar:
+    """Retention in days and the two windows in UTC."""
+
+    backup_retention_days: int
+    backup_window: str
+    maintenance_window: str
+
+
+class PrimaryInstance(Construct):
+    """The Multi-AZ primary, whose automated backups are replicated to the recovery region as they are written.
+
+    An instance, not a Multi-AZ cluster: those have neither cross-region automated backups nor cross-region replicas.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,  # noqa: A002
+        *,
+        deployment: Deployment,
+        vpc: ec2.IVpc,
+        key: kms.IKey,
+        size: InstanceSize,
+        calendar: Calendar,
+        recovery_key_arn: str,
+    ) -> None:
+        super().__init__(scope, id)
+        names = deployment.names
+        self.access = DatabaseAccess(self, "Access", vpc=vpc, purpose="Database")
+        self.secret = self._credentials(deployment, key, recovery_key_arn)
+        self.instance = rds.DatabaseInstance(
+            self,
+            "Instance",
+            instance_identifier=names.instance_identifier,
+            engine=engine(),
+            instance_type=ec2.InstanceType(size.instance_class.removeprefix("db.")),
+            database_name=DATABASE_NAME,
+            credentials=rds.Credentials.from_secret(self.secret),
+            vpc=vpc,
+            vpc_subnets=Subnets.database,
+            security_groups=[self.access.instances],
+            parameter_group=parameter_group(self),
+            multi_az=True,
+            storage_type=rds.StorageType.GP3,
+            allocated_storage=size.allocated_gib,
+            max_allocated_storage=size.max_allocated_gib,
+            storage_encryption_key=key,
+            iam_authentication=True,
+            ca_certificate=rds.CaCertificate.of(CA_CERTIFICATE),
+            backup_retention=Duration.days(calendar.backup_retention_days),
+            preferred_backup_window=calendar.backup_window,
+            preferred_maintenance_window=calendar.maintenance_window,
+            copy_tags_to_snapshot=True,
+            delete_automated_backups=False,
+            cloudwatch_logs_exports=list(LOG_EXPORTS),
+            auto_minor_version_upgrade=True,
+            publicly_accessible=False,
+            deletion_protection=not deployment.destroyable,
+            removal_policy=deployment.keep_snapshot,
+        )
+        self.instance.node.add_dependency(
+            *log_groups(self, deployment=deployment, identifier=names.instance_identifier)
+        )
+        self._replicate_automated_backups(names.recovery_region, recovery_key_arn, calendar.backup_retention_days)
+        acknowledge(self.instance, {"RDS11": PORT_REASON, **unprotected(deployment)})
+        self.connection = DatabaseConnection(
+            host=self.instance.db_instance_endpoint_address,
+            port=self.instance.db_instance_endpoint_port,
+            resource_id=self.instance.instance_resource_id or "",
+            vpc=vpc,
+            clients=self.access.clients,
+        )
+
+    def _credentials(self, deployment: Deployment, key: kms.IKey, recovery_key_arn: str) -> rds.DatabaseSecret:
+        """A generated secret with a replica: one that RDS manages itself is refused beside read replicas."""
+        names = deployment.names
+        secret = rds.DatabaseSecret(
+            self,
+            "Credentials",
+            username=MASTER_USER,
+            secret_name=names.master_secret_name,
+            encryption_key=key,
+        )
+        secret.apply_removal_policy(deployment.keep)
+        resource = secret.node.default_child
+        assert isinstance(resource, secretsmanager.CfnSecret)  # noqa: S101 - the L2's own resource
+        resource.replica_regions = [
+            secretsmanager.CfnSecret.ReplicaRegionProperty(region=names.recovery_region, kms_key_id=recovery_key_arn)
+        ]
+        acknowledge(secret, {"SMG4": ROTATION_REASON})
+        return secret
+
+    def _replicate_automated_backups(self, region: str, key_arn: str, retention_days: int) -> None:
+        """Point-in-time recovery in the other region: the tier-3 mechanism, which the L2 construct does not know."""
+        resource = self.instance.node.default_child
+        assert isinstance(resource, rds.CfnDBInstance)  # noqa: S101 - the L2's own resource
+        resource.automatic_backup_replication_region = region
+        resource.automatic_backup_replication_kms_key_id = key_arn
+        resource.automatic_backup_replication_retention_period = retention_days
+
+
+def unprotected(deployment: Deployment) -> dict[str, str]:
+    """The acknowledgement that a destroyable deployment's instance needs, and no other may have."""
+    if not deployment.destroyable:
+        return {}
+    return {"RDS10": "This deployment is a laboratory's, and made to be destroyed."}
+
+
+PORT_REASON = "The product's backend expects 5432; the instance lies in isolated subnets and admits one security group."
+ROTATION_REASON = (
+    "Rotation would outdate the password inside every snapshot and replica just when a restore needs it; functions sign"
+    " in with IAM, and the application's own user is the backend's to rotate."
+)

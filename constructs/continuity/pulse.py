@@ -1,0 +1,105 @@
+"""The pulse of a database: a heartbeat row a minute, and a daily manifest of what it holds."""
+
+from aws_cdk import Duration
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from constructs import Construct
+
+from continuity.buckets import EvidenceStore
+from continuity.deployment import Deployment
+from continuity.function import PythonFunction
+from continuity.postgres import DatabaseConnection
+from recovery import objectives
+
+HEARTBEAT_USER = "heartbeat"
+VERIFIER_USER = "restore_verifier"
+# Rows of these tables are deleted by the product's own rules, so their absence from a restore is no finding.
+TABLES_THAT_MAY_LOSE_ROWS = ("public.sessions", "public.auth_otps")
+
+
+class Heartbeat(Construct):
+    """Writes a heartbeat each HEARTBEAT_INTERVAL while ``enabled``, which only the serving region's may be.
+
+    A missed beat is not repeated: the next comes a minute later, and the gap is what the alarm looks for.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,  # noqa: A002
+        *,
+        deployment: Deployment,
+        connection: DatabaseConnection,
+        enabled: bool,
+    ) -> None:
+        super().__init__(scope, id)
+        self.function = PythonFunction(
+            self,
+            "Function",
+            deployment=deployment,
+            package="heartbeat",
+            description="Writes the hash-chained heartbeat row that dates every copy of the database",
+            timeout=Duration.seconds(int(objectives.HEARTBEAT_INTERVAL.total_seconds()) // 2),
+            environment=connection.environment(deployment),
+            vpc=connection.vpc,
+            security_groups=[connection.clients],
+        )
+        assert self.function.role is not None  # noqa: S101 - we gave it one
+        connection.grant_sign_in(self.function.role, HEARTBEAT_USER)
+        self.rule = events.Rule(
+            self,
+            "Schedule",
+            enabled=enabled,
+            schedule=events.Schedule.rate(Duration.seconds(int(objectives.HEARTBEAT_INTERVAL.total_seconds()))),
+            targets=[
+                targets.LambdaFunction(
+                    self.function,
+                    retry_attempts=0,
+                    max_event_age=Duration.seconds(int(objectives.HEARTBEAT_INTERVAL.total_seconds())),
+                )
+            ],
+        )
+
+
+class ManifestTaker(Construct):
+    """Takes the manifest that restores are checked against, at MANIFEST_SCHEDULE while ``enabled``."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,  # noqa: A002
+        *,
+        deployment: Deployment,
+        connection: DatabaseConnection,
+        identifier: str,
+        evidence: EvidenceStore,
+        enabled: bool,
+    ) -> None:
+        super().__init__(scope, id)
+        self.function = PythonFunction(
+            self,
+            "Function",
+            deployment=deployment,
+            package="manifest",
+            description="Fingerprints the database into the manifest that restores are checked against",
+            timeout=Duration.minutes(15),
+            memory_mib=1024,
+            environment={
+                **connection.environment(deployment),
+                **evidence.environment,
+                "DATABASE_IDENTIFIER": identifier,
+                "MAY_LOSE_ROWS": ",".join(TABLES_THAT_MAY_LOSE_ROWS),
+            },
+            vpc=connection.vpc,
+            security_groups=[connection.clients],
+        )
+        assert self.function.role is not None  # noqa: S101 - we gave it one
+        connection.grant_sign_in(self.function.role, VERIFIER_USER)
+        evidence.grant_write(self.function.role, "manifests")
+        events.Rule(
+            self,
+            "Schedule",
+            enabled=enabled,
+            schedule=events.Schedule.expression(objectives.MANIFEST_SCHEDULE),
+            targets=[targets.LambdaFunction(self.function, retry_attempts=2, max_event_age=Duration.hours(1))],
+        )

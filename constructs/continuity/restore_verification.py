@@ -1,0 +1,346 @@
+"""Proof of every restore: a state machine that checks the restored database and always ends in one verdict."""
+
+from collections.abc import Sequence
+
+from aws_cdk import CfnElement, Duration, Stack
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_sqs as sqs
+from aws_cdk import aws_stepfunctions as sfn
+from aws_cdk import aws_stepfunctions_tasks as tasks
+from constructs import Construct
+
+from continuity.acknowledgement import acknowledge
+from continuity.buckets import EvidenceStore
+from continuity.deployment import Deployment
+from continuity.function import PythonFunction
+from continuity.postgres import database_environment
+from continuity.pulse import VERIFIER_USER
+from continuity.restore_testing import RestoreTarget
+from recovery import objectives
+
+EVENT_RETENTION = Duration.days(14)  # the longest a queue keeps a message
+
+
+class RestoreVerification(Construct):
+    """Restore Job State Change, or an operator's request -> describe -> checks in the VPC -> judge -> verdict.
+
+    Every path ends in exactly one verdict: an error on the way is judged too, and when even the judge fails the restore
+    job is marked FAILED without it. An execution that times out or is aborted is judged from its own event.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,  # noqa: A002
+        *,
+        deployment: Deployment,
+        target: RestoreTarget,
+        evidence: EvidenceStore,
+        source_identifier: str,
+    ) -> None:
+        super().__init__(scope, id)
+        self._deployment = deployment
+        self._evidence = evidence
+        self._source = source_identifier
+        self.describe = self._describe()
+        self.check = self._check(target)
+        self.judge = self._judge()
+        self.machine = self._machine()
+        self.lost_events = sqs.Queue(
+            self,
+            "LostEvents",
+            enforce_ssl=True,
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            retention_period=EVENT_RETENTION,
+            removal_policy=deployment.keep,
+        )
+        acknowledge(self.lost_events, {"SQS3": "This is the dead-letter queue itself; an alarm watches its depth."})
+        self._start_on_restores()
+        self._judge_what_never_ended()
+
+    # -- functions ----------------------------------------------------------------------------------------------------
+
+    def _describe(self) -> PythonFunction:
+        function = self._function(
+            "describe_restore",
+            "Finds out what was restored, from what, and against which manifest to check it",
+            timeout=Duration.minutes(5),
+        )
+        role = _role_of(function)
+        _allow(
+            role,
+            ["backup:DescribeRestoreJob", "rds:DescribeDBInstances"],
+            "*",
+            "A restore job has no ARN to grant on, and the restored instance gets its name from the restore.",
+        )
+        _allow(
+            role,
+            ["backup:DescribeRecoveryPoint"],
+            f"arn:aws:rds:{self._region}:{self._account}:snapshot:awsbackup:*",
+            "AWS Backup names the snapshots it takes.",
+        )
+        self._evidence.grant_list_manifests(role)
+        self._evidence.grant_read(role, "manifests")
+        return function
+
+    def _check(self, target: RestoreTarget) -> PythonFunction:
+        function = PythonFunction(
+            self,
+            "CheckRestore",
+            deployment=self._deployment,
+            package="check_restore",
+            description="Runs one check against the restored database",
+            timeout=Duration.minutes(15),
+            memory_mib=1024,
+            environment={**self._evidence.environment, **database_environment(self._deployment)},
+            vpc=target.vpc,
+            security_groups=[target.access.clients],
+        )
+        _allow(
+            _role_of(function),
+            ["rds-db:connect"],
+            f"arn:aws:rds-db:{self._region}:{self._account}:dbuser:*/{VERIFIER_USER}",
+            "A restored instance has a new resource id; the read-only user is fixed, and so are its subnets and group.",
+        )
+        self._evidence.grant_read(_role_of(function), "manifests")
+        return function
+
+    def _judge(self) -> PythonFunction:
+        function = self._function(
+            "judge_restore",
+            "Turns the checks into a verdict, evidence, metrics and the restore job's validation result",
+            timeout=Duration.minutes(2),
+        )
+        role = _role_of(function)
+        _allow(
+            role,
+            ["backup:DescribeRestoreJob", "backup:PutRestoreValidationResult"],
+            "*",
+            "A restore job has no ARN to grant on.",
+        )
+        self._evidence.grant_read(role, "manifests")
+        self._evidence.grant_read(role, "evidence")
+        self._evidence.grant_write(role, "evidence")
+        return function
+
+    def _function(self, package: str, description: str, *, timeout: Duration) -> PythonFunction:
+        return PythonFunction(
+            self,
+            package.title().replace("_", ""),
+            deployment=self._deployment,
+            package=package,
+            description=description,
+            timeout=timeout,
+            environment={**self._evidence.environment, "DATABASE_IDENTIFIER": self._source},
+        )
+
+    # -- the state machine --------------------------------------------------------------------------------------------
+
+    def _machine(self) -> sfn.StateMachine:
+        verdict = (
+            sfn.Choice(self, "Verdict?")
+            .when(sfn.Condition.string_equals("$.judgement.Payload.verdict", "PASS"), sfn.Succeed(self, "Proven"))
+            .otherwise(sfn.Fail(self, "NotProven", error="NotProven", cause_path="$.judgement.Payload.summary"))
+        )
+        judge = self._invoke(
+            "Judge",
+            self.judge,
+            payload={"input.$": "$.input", "restore.$": "$.restore.Payload", "results.$": "$.results", **_EXECUTION},
+            result_path="$.judgement",
+        )
+        judge_error = self._invoke(
+            "JudgeError",
+            self.judge,
+            payload={"input.$": "$.input", "error.$": "$.error", **_EXECUTION},
+            result_path="$.judgement",
+        )
+        last_resort = self._last_resort()
+        for state in (judge, judge_error):
+            state.add_catch(last_resort, result_path="$.error")
+            state.next(verdict)
+        checks = self._checks()
+        checks.add_catch(judge_error, result_path="$.error")
+        checks.next(judge)
+        describe = self._invoke("Describe", self.describe, payload={"input.$": "$.input"}, result_path="$.restore")
+        describe.add_catch(judge_error, result_path="$.error")
+        ours = (
+            sfn.Choice(self, "OurRestore?")
+            .when(sfn.Condition.boolean_equals("$.restore.Payload.ours", False), sfn.Succeed(self, "NotOurs"))
+            .otherwise(checks)
+        )
+        start = sfn.Pass(self, "KeepInput", parameters={"input.$": "$"})
+        machine = sfn.StateMachine(
+            self,
+            "Machine",
+            state_machine_name=self._deployment.names.state_machine_name,
+            state_machine_type=sfn.StateMachineType.STANDARD,
+            definition_body=sfn.DefinitionBody.from_chainable(start.next(describe).next(ours)),
+            timeout=Duration.seconds(int(objectives.VERIFICATION_TIMEOUT.total_seconds())),
+            tracing_enabled=True,
+            logs=sfn.LogOptions(
+                destination=logs.LogGroup(
+                    self,
+                    "MachineLogs",
+                    retention=self._deployment.log_retention,
+                    removal_policy=self._deployment.keep,
+                ),
+                level=sfn.LogLevel.ALL,
+                include_execution_data=True,
+            ),
+        )
+        _acknowledge_machine(machine, [self.describe, self.check, self.judge])
+        return machine
+
+    def _checks(self) -> sfn.Map:
+        """One invocation a check, at most two at a time so that they do not slow each other on a small instance."""
+        check = self._invoke(
+            "CheckRestored",
+            self.check,
+            payload={"restore.$": "$.restore", "check.$": "$.check"},
+        )
+        check.add_catch(
+            sfn.Pass(
+                self,
+                "CheckNotProven",
+                parameters={
+                    "name.$": "$.check",
+                    "status": "not_proven",
+                    "detail.$": "States.JsonToString($.error)",
+                },
+            ),
+            result_path="$.error",
+        )
+        return sfn.Map(
+            self,
+            "Checks",
+            items_path="$.restore.Payload.checks",
+            item_selector={"restore.$": "$.restore.Payload", "check.$": "$$.Map.Item.Value"},
+            max_concurrency=2,
+            result_path="$.results",
+        ).item_processor(check)
+
+    def _last_resort(self) -> sfn.Choice:
+        """The judge itself failed: say so to AWS Backup without it, then fail loudly."""
+        unjudged = sfn.Fail(self, "NotJudged", error="NotJudged", cause="the judge failed; see the execution's history")
+        mark = tasks.CallAwsService(
+            self,
+            "MarkFailed",
+            service="backup",
+            action="putRestoreValidationResult",
+            parameters={
+                "RestoreJobId.$": "$.input.detail.restoreJobId",
+                "ValidationStatus": "FAILED",
+                "ValidationStatusMessage": "The verification could not judge this restore.",
+            },
+            iam_resources=["*"],
+            result_path="$.marked",
+            task_timeout=sfn.Timeout.duration(Duration.minutes(1)),
+        )
+        mark.add_retry(interval=Duration.seconds(5), max_attempts=5, backoff_rate=2)
+        mark.add_catch(unjudged, result_path="$.error")
+        mark.next(unjudged)
+        return (
+            sfn.Choice(self, "RestoreJob?")
+            .when(sfn.Condition.is_present("$.input.detail.restoreJobId"), mark)
+            .otherwise(unjudged)
+        )
+
+    def _invoke(
+        self,
+        id: str,  # noqa: A002
+        function: PythonFunction,
+        *,
+        payload: dict[str, str],
+        result_path: str | None = None,
+    ) -> tasks.LambdaInvoke:
+        """Invoke with retries of what passes (throttling, a service fault) and a bound on the wait.
+
+        The answer is kept at ``result_path`` + ``.Payload``, or becomes the whole output when there is none.
+        """
+        timeout = function.timeout
+        assert timeout is not None  # noqa: S101 - every function of ours has one
+        return tasks.LambdaInvoke(
+            self,
+            id,
+            lambda_function=function,
+            payload=sfn.TaskInput.from_object(payload),
+            result_selector=None if result_path is None else {"Payload.$": "$.Payload"},
+            result_path=result_path,
+            output_path="$.Payload" if result_path is None else None,
+            retry_on_service_exceptions=True,
+            task_timeout=sfn.Timeout.duration(timeout.plus(Duration.seconds(30))),
+        )
+
+    # -- events -------------------------------------------------------------------------------------------------------
+
+    def _start_on_restores(self) -> None:
+        events.Rule(
+            self,
+            "RestoreEnded",
+            description="A restore of the database ended: prove it",
+            event_pattern=events.EventPattern(
+                source=["aws.backup"],
+                detail_type=["Restore Job State Change"],
+                detail={"status": ["COMPLETED", "FAILED", "ABORTED"], "resourceType": ["RDS"]},
+            ),
+            targets=[targets.SfnStateMachine(self.machine, dead_letter_queue=self.lost_events)],
+        )
+
+    def _judge_what_never_ended(self) -> None:
+        events.Rule(
+            self,
+            "VerificationStopped",
+            description="A verification timed out or was aborted: record the restore as not proven",
+            event_pattern=events.EventPattern(
+                source=["aws.states"],
+                detail_type=["Step Functions Execution Status Change"],
+                detail={"stateMachineArn": [self.machine.state_machine_arn], "status": ["TIMED_OUT", "ABORTED"]},
+            ),
+            targets=[targets.LambdaFunction(self.judge, dead_letter_queue=self.lost_events)],
+        )
+
+    @property
+    def _region(self) -> str:
+        return Stack.of(self).region
+
+    @property
+    def _account(self) -> str:
+        return Stack.of(self).account
+
+
+_EXECUTION = {"execution.$": "$$.Execution.Name", "execution_started_at.$": "$$.Execution.StartTime"}
+
+
+def _acknowledge_machine(machine: sfn.StateMachine, functions: Sequence[PythonFunction]) -> None:
+    acknowledge(
+        machine,
+        {
+            "IAM5[Resource::*]": "Writing traces and managing log delivery have no resource to grant on, and neither has"
+            " the validation result of a restore job.",
+            **{
+                f"IAM5[Resource::<{Stack.of(function).get_logical_id(_resource_of(function))}.Arn>:*]": (
+                    "The versions of one function, which the grant of invocation always names."
+                )
+                for function in functions
+            },
+        },
+    )
+
+
+def _resource_of(function: PythonFunction) -> CfnElement:
+    resource = function.node.default_child
+    assert isinstance(resource, CfnElement)  # noqa: S101 - the L2's own resource
+    return resource
+
+
+def _role_of(function: PythonFunction) -> iam.IRole:
+    assert function.role is not None  # noqa: S101 - we gave it one
+    return function.role
+
+
+def _allow(role: iam.IRole, actions: list[str], resource: str, reason: str) -> None:
+    role.add_to_principal_policy(iam.PolicyStatement(actions=actions, resources=[resource]))
+    acknowledge(role, {f"IAM5[Resource::{resource}]": reason})

@@ -1,0 +1,70 @@
+"""What must stand in the recovery region before the primary can copy anything there."""
+
+from typing import Literal
+
+from aws_cdk import CfnOutput
+from constructs import Construct
+
+from continuity.buckets import DeviceBackupBucket, EvidenceBucket, log_bucket
+from continuity.deployment import Deployment
+from continuity.image_registry import ImageRepository
+from continuity.keys import encryption_key
+from continuity.network import RegionNetwork
+from continuity.vault import LockedVault
+from stacks.regional_stack import RegionalStack
+
+
+class RecoveryFoundationStack(RegionalStack):
+    """Network, keys under fixed aliases, the copy vault, the buckets and the image repository."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,  # noqa: A002
+        *,
+        deployment: Deployment,
+        region: str,
+        image_repository: str,
+        evidence_retention_days: int,
+        evidence_lock: Literal["governance", "compliance"],
+    ) -> None:
+        super().__init__(scope, id, deployment=deployment, region=region)
+        names = deployment.names
+        self.vpc = RegionNetwork(self, "Network", deployment=deployment, region=region, second_octet=1).vpc
+        self.database_key = encryption_key(
+            self,
+            "DatabaseKey",
+            deployment=deployment,
+            description="Replica, replicated backups and credentials of the database",
+            alias=names.recovery_key_alias("database"),
+        )
+        device_key = encryption_key(
+            self,
+            "DeviceBackupsKey",
+            deployment=deployment,
+            description="Replicated backups of devices",
+            alias=names.recovery_key_alias("device-backups"),
+        )
+        self.vault = LockedVault(self, "Vault", deployment=deployment, vault_name=names.recovery_vault_name).vault
+        access_logs = log_bucket(self, "AccessLogs", deployment=deployment)
+        evidence = EvidenceBucket(
+            self,
+            "Evidence",
+            deployment=deployment,
+            region=region,
+            access_logs=access_logs,
+            retention_days=evidence_retention_days,
+            lock=evidence_lock,
+        )
+        self.evidence = evidence.store
+        DeviceBackupBucket(
+            self,
+            "DeviceBackups",
+            deployment=deployment,
+            bucket_name=names.device_replica_bucket_name,
+            key=device_key,
+            access_logs=access_logs,
+        )
+        ImageRepository(self, "Images", deployment=deployment, repository_name=image_repository)
+        CfnOutput(self, "RecoveryVaultName", value=self.vault.backup_vault_name)
+        CfnOutput(self, "EvidenceBucketName", value=evidence.bucket.bucket_name)

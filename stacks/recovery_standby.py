@@ -1,0 +1,104 @@
+"""What waits in the recovery region: the replica, a pilot light of the application, and the proof of the copies."""
+
+from collections.abc import Sequence
+
+from aws_cdk import CfnOutput
+from aws_cdk import aws_backup as backup
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_secretsmanager as secretsmanager
+from constructs import Construct
+
+from continuity.alarm_topic import AlarmTopic
+from continuity.api_service import ApiService, Image, PublicName, Scale
+from continuity.buckets import EvidenceStore
+from continuity.deployment import Deployment
+from continuity.postgres import Calendar, InstanceSize
+from continuity.pulse import Heartbeat, ManifestTaker
+from continuity.replica import Replica
+from continuity.restore_testing import RestoreTarget, RestoreTest
+from continuity.restore_verification import RestoreVerification
+from recovery import objectives
+from stacks.regional_stack import RegionalStack
+
+
+class RecoveryStandbyStack(RegionalStack):
+    """Everything a failover switches on. ``serving`` is true after one, and keeps a redeploy from undoing it."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,  # noqa: A002
+        *,
+        deployment: Deployment,
+        region: str,
+        vpc: ec2.IVpc,
+        database_key: kms.IKey,
+        vault: backup.IBackupVault,
+        evidence: EvidenceStore,
+        size: InstanceSize,
+        calendar: Calendar,
+        image: Image,
+        scale: Scale,
+        public_name: PublicName | None,
+        alarm_emails: Sequence[str],
+        serving: bool,
+    ) -> None:
+        super().__init__(scope, id, deployment=deployment, region=region)
+        names = deployment.names
+        topic = AlarmTopic(self, "Alarms", deployment=deployment, emails=alarm_emails).topic
+        replica = Replica(
+            self,
+            "Replica",
+            deployment=deployment,
+            vpc=vpc,
+            key=database_key,
+            size=size,
+            calendar=calendar,
+        )
+        Heartbeat(self, "Heartbeat", deployment=deployment, connection=replica.connection, enabled=serving)
+        ManifestTaker(
+            self,
+            "Manifest",
+            deployment=deployment,
+            connection=replica.connection,
+            identifier=names.instance_identifier,
+            evidence=evidence,
+            enabled=serving,
+        )
+        secret = secretsmanager.Secret.from_secret_name_v2(self, "Credentials", names.master_secret_name)
+        ApiService(
+            self,
+            "Api",
+            deployment=deployment,
+            image=image,
+            scale=scale,
+            database=replica.connection,
+            secret=secret,
+            secret_key_arn=database_key.key_arn,
+            public_name=public_name,
+            topic=topic,
+        )
+        target = RestoreTarget(self, "RestoreTarget", deployment=deployment, vpc=vpc)
+        test = RestoreTest(
+            self,
+            "RestoreTest",
+            deployment=deployment,
+            vault=vault,
+            label="recovery",
+            schedule=objectives.RECOVERY_RESTORE_TEST_SCHEDULE,
+            # The vault holds nothing but copies of the database; naming their source would tie this to its region.
+            protected_resource_arn="*",
+            target=target,
+        )
+        verification = RestoreVerification(
+            self,
+            "Verification",
+            deployment=deployment,
+            target=target,
+            evidence=evidence,
+            source_identifier=names.instance_identifier,
+        )
+        CfnOutput(self, "ReplicaIdentifier", value=replica.instance.ref)
+        CfnOutput(self, "RestoreTestingPlanName", value=test.plan.restore_testing_plan_name)
+        CfnOutput(self, "VerificationStateMachineArn", value=verification.machine.state_machine_arn)

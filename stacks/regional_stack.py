@@ -1,0 +1,27 @@
+"""What all stacks have in common: one account, one region, and protection against deletion."""
+
+from typing import TypedDict
+
+from aws_cdk import Environment, Stack
+from constructs import Construct
+
+from continuity.deployment import Deployment
+
+
+class Place(TypedDict):
+    """The arguments that put a stack of a deployment into a region."""
+
+    deployment: Deployment
+    region: str
+
+
+class RegionalStack(Stack):
+    """A stack in ``region`` of the deployment's account, which only a destroyable deployment lets go."""
+
+    def __init__(self, scope: Construct, id: str, *, deployment: Deployment, region: str) -> None:  # noqa: A002
+        super().__init__(
+            scope,
+            id,
+            env=Environment(account=deployment.names.account, region=region),
+            termination_protection=not deployment.destroyable,
+        )
