@@ -38,8 +38,8 @@ def starts(schedule: str, window: timedelta) -> list[Minutes]:
     match = re.fullmatch(r"cron\((\d+) (\d+) (\?|\d+) \* (\?|[A-Z]{3}) \*\)", schedule)
     if match is None or (match[3] == "?") == (match[4] == "?"):
         raise ValueError(
-            f"schedule: expected cron(minute hour day-of-month * ? *) or cron(minute hour ? * DAY *), found {schedule!r}."
-            " Correct it."
+            "schedule: expected cron(minute hour day-of-month * ? *) or cron(minute hour ? * DAY *), found"
+            f" {schedule!r}. Correct it."
         )
     minute = int(match[2]) * 60 + int(match[1])
     days = [DAYS.index(match[4].lower())] if match[3] == "?" else range(7)

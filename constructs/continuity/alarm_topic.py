@@ -1,6 +1,7 @@
 """The encrypted topic that alarms, EventBridge and AWS Backup publish to and on-call subscribes to."""
 
 from collections.abc import Sequence
+from typing import cast
 
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sns as sns
@@ -8,9 +9,10 @@ from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
 from continuity.deployment import Deployment
+from continuity.interfaces import service
 from continuity.keys import encryption_key
 
-PUBLISHERS = ("cloudwatch.amazonaws.com", "events.amazonaws.com", "backup.amazonaws.com")
+PUBLISHERS = ("cloudwatch", "events", "backup")
 
 
 class AlarmTopic(Construct):
@@ -20,7 +22,7 @@ class AlarmTopic(Construct):
         super().__init__(scope, id)
         account = deployment.names.account
         key = encryption_key(self, "Key", deployment=deployment, description="Alarms on their way to on-call")
-        self.topic = sns.Topic(
+        topic = sns.Topic(
             self,
             "Topic",
             topic_name=deployment.names.alarm_topic_name,
@@ -29,8 +31,9 @@ class AlarmTopic(Construct):
             enforce_ssl=True,
         )
         for publisher in PUBLISHERS:
-            conditions = {"StringEquals": {"aws:SourceAccount": account}}
-            principal = iam.ServicePrincipal(publisher)
+            principal = service(publisher)
+            # EventBridge sends no source account along to SNS: with the condition its messages would be dropped.
+            conditions = None if publisher == "events" else {"StringEquals": {"aws:SourceAccount": account}}
             key.add_to_resource_policy(
                 iam.PolicyStatement(
                     actions=["kms:Decrypt", "kms:GenerateDataKey*"],
@@ -39,13 +42,14 @@ class AlarmTopic(Construct):
                     conditions=conditions,
                 )
             )
-            self.topic.add_to_resource_policy(
+            topic.add_to_resource_policy(
                 iam.PolicyStatement(
                     actions=["sns:Publish"],
                     principals=[principal],
-                    resources=[self.topic.topic_arn],
+                    resources=[topic.topic_arn],
                     conditions=conditions,
                 )
             )
         for email in emails:
-            self.topic.add_subscription(subscriptions.EmailSubscription(email))
+            topic.add_subscription(cast(sns.ITopicSubscription, subscriptions.EmailSubscription(email)))
+        self.topic = cast(sns.ITopic, topic)

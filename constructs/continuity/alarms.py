@@ -1,6 +1,7 @@
 """Alarms that can be relied on: each has an enabled action, a name, and a reason for how it takes missing data."""
 
 from dataclasses import dataclass
+from typing import cast
 
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
@@ -49,7 +50,7 @@ def alarm(
     above: float | None = None,
     below: float | None = None,
 ) -> cloudwatch.Alarm:
-    """An alarm when ``metric`` is above (or below) the threshold for ``periods`` periods in a row; it says so, and its end.
+    """An alarm when ``metric`` is above (or below) the threshold for ``periods`` periods in a row; its end is told too.
 
     ``description`` tells what failed and which objective is at stake; the reason for the missing-data mode is added.
     Raises ValueError unless exactly one threshold is given.
@@ -70,7 +71,7 @@ def alarm(
         treat_missing_data=missing.treatment,
         actions_enabled=True,
     )
-    action = actions.SnsAction(topic)
+    action = cast(cloudwatch.IAlarmAction, actions.SnsAction(topic))
     made.add_alarm_action(action)
     made.add_ok_action(action)
     return made

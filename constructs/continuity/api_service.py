@@ -1,6 +1,7 @@
 """The application: a Fargate service behind a load balancer, which rolls back what does not work."""
 
 from dataclasses import dataclass
+from typing import cast
 
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_certificatemanager as acm
@@ -175,7 +176,9 @@ class ApiService(Construct):
             "Name",
             zone=zone,
             record_name=f"{public_name.name}.",
-            target=route53.RecordTarget.from_alias(route53_targets.LoadBalancerTarget(self.load_balancer)),
+            target=route53.RecordTarget.from_alias(
+                cast(route53.IAliasRecordTarget, route53_targets.LoadBalancerTarget(self.load_balancer))
+            ),
             # One record a region; the weights say which serves, and a failover moves them.
             set_identifier=self.load_balancer.env.region,
             weight=100 if public_name.serving else 0,
@@ -251,8 +254,8 @@ class ApiService(Construct):
             deployment=self._deployment,
             topic=topic,
             subject="api-server-errors",
-            description=f"The application answered with 5xx in each of {periods} minutes: {objectives.APPLICATION.label}"
-            " is at stake. A deployment under way is rolled back.",
+            description=f"The application answered with 5xx in each of {periods} minutes:"
+            f" {objectives.APPLICATION.label} is at stake. A deployment under way is rolled back.",
             metric=self.target_group.metrics.http_code_target(
                 elb.HttpCodeTarget.TARGET_5XX_COUNT, period=minute, statistic="Sum"
             ),

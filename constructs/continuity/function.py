@@ -11,6 +11,7 @@ from constructs import Construct
 
 from continuity.acknowledgement import acknowledge
 from continuity.deployment import Deployment
+from continuity.interfaces import service_role
 from continuity.lambda_code import staged_code
 from continuity.lambda_layer import layer_folder
 from continuity.names import METRIC_NAMESPACE
@@ -47,6 +48,7 @@ class PythonFunction(lambda_.Function):
         log_group = logs.LogGroup(
             scope, f"{id}Logs", retention=deployment.log_retention, removal_policy=deployment.keep
         )
+        role = _role(scope, f"{id}Role", log_group, in_vpc=vpc is not None)
         code, digest = staged_code()
         layers = [_dependencies(Stack.of(scope))] if deployment.bundle_lambda_dependencies and layer_folder() else []
         super().__init__(
@@ -61,7 +63,7 @@ class PythonFunction(lambda_.Function):
             memory_size=memory_mib,
             layers=layers,
             log_group=log_group,
-            role=_role(scope, f"{id}Role", log_group, in_vpc=vpc is not None),
+            role=role,
             vpc=vpc,
             vpc_subnets=None if vpc is None else Subnets.private,
             security_groups=security_groups,
@@ -72,6 +74,7 @@ class PythonFunction(lambda_.Function):
                 **environment,
             },
         )
+        self.execution_role = role
         acknowledge(
             self,
             {
@@ -81,12 +84,12 @@ class PythonFunction(lambda_.Function):
         )
 
 
-def _role(scope: Construct, id: str, log_group: logs.ILogGroup, *, in_vpc: bool) -> iam.Role:  # noqa: A002
+def _role(scope: Construct, id: str, log_group: logs.ILogGroup, *, in_vpc: bool) -> iam.IRole:  # noqa: A002
     """A role that may write its own log and, in a VPC, attach to it; AWS's managed policies allow every log."""
-    role = iam.Role(scope, id, assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+    role = service_role(scope, id, "lambda")
     log_group.grant_write(role)
     if in_vpc:
-        role.add_to_policy(iam.PolicyStatement(actions=_ENI_ACTIONS, resources=["*"]))
+        role.add_to_principal_policy(iam.PolicyStatement(actions=_ENI_ACTIONS, resources=["*"]))
         acknowledge(
             role,
             {

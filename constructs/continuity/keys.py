@@ -1,5 +1,7 @@
 """Customer-managed KMS keys, and the lookup of the recovery region's keys from the primary."""
 
+from typing import cast
+
 from aws_cdk import CustomResource, Duration
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -12,14 +14,14 @@ from continuity.function import PythonFunction
 
 def encryption_key(
     scope: Construct,
-    id: str,
+    id: str,  # noqa: A002
     *,
     deployment: Deployment,
     description: str,
     alias: str | None = None,
-) -> kms.Key:
+) -> kms.IKey:
     """A symmetric key with yearly rotation. Losing it loses everything encrypted with it, so it outlives its stack."""
-    return kms.Key(
+    key = kms.Key(
         scope,
         id,
         alias=alias,
@@ -28,6 +30,7 @@ def encryption_key(
         pending_window=Duration.days(30),
         removal_policy=deployment.keep,
     )
+    return cast(kms.IKey, key)
 
 
 class RecoveryKeys(Construct):
@@ -51,12 +54,11 @@ class RecoveryKeys(Construct):
             environment={"KEY_REGION": names.recovery_region},
         )
         keys = f"arn:aws:kms:{names.recovery_region}:{names.account}:key/*"
-        assert self._function.role is not None  # noqa: S101 - we gave it one
         acknowledge(
-            self._function.role,
+            self._function.execution_role,
             {f"IAM5[Resource::{keys}]": "Key ids are what it looks for; the condition admits our aliases only."},
         )
-        self._function.role.add_to_principal_policy(
+        self._function.execution_role.add_to_principal_policy(
             iam.PolicyStatement(
                 actions=["kms:DescribeKey"],
                 resources=[keys],

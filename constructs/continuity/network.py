@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import jsii
 from aws_cdk import aws_ec2 as ec2
@@ -60,7 +61,7 @@ class RegionNetwork(Construct):
         self.vpc = ec2.Vpc(
             self,
             "Vpc",
-            ip_addresses=_FixedAddresses(second_octet),
+            ip_addresses=cast(ec2.IIpAddresses, _FixedAddresses(second_octet)),
             availability_zones=[f"{region}a", f"{region}b"],
             nat_gateways=2,
             # The restriction would be a custom resource on Node; no resource here uses the default group.

@@ -1,6 +1,7 @@
 """The PostgreSQL instance: its parameters, network, log groups and what clients need to reach it."""
 
 from dataclasses import dataclass
+from typing import cast
 
 from aws_cdk import Duration, Stack
 from aws_cdk import aws_ec2 as ec2
@@ -66,7 +67,7 @@ def database_environment(deployment: Deployment) -> dict[str, str]:
 
 
 class DatabaseAccess(Construct):
-    """Two security groups: instances accept the port from ``clients``, and ``clients`` reach nothing but them and HTTPS.
+    """Two security groups: instances admit ``clients``, and ``clients`` reach nothing but them and HTTPS.
 
     HTTPS is what functions need for the AWS APIs, through the NAT gateways.
     """
@@ -181,7 +182,7 @@ class PrimaryInstance(Construct):
             clients=self.access.clients,
         )
 
-    def _credentials(self, deployment: Deployment, key: kms.IKey, recovery_key_arn: str) -> rds.DatabaseSecret:
+    def _credentials(self, deployment: Deployment, key: kms.IKey, recovery_key_arn: str) -> secretsmanager.ISecret:
         """A generated secret with a replica: one that RDS manages itself is refused beside read replicas."""
         names = deployment.names
         secret = rds.DatabaseSecret(
@@ -198,7 +199,7 @@ class PrimaryInstance(Construct):
             secretsmanager.CfnSecret.ReplicaRegionProperty(region=names.recovery_region, kms_key_id=recovery_key_arn)
         ]
         acknowledge(secret, {"SMG4": ROTATION_REASON})
-        return secret
+        return cast(secretsmanager.ISecret, secret)
 
     def _replicate_automated_backups(self, region: str, key_arn: str, retention_days: int) -> None:
         """Point-in-time recovery in the other region: the tier-3 mechanism, which the L2 construct does not know."""

@@ -2,12 +2,12 @@
 
 from aws_cdk import Duration
 from aws_cdk import aws_events as events
-from aws_cdk import aws_events_targets as targets
 from constructs import Construct
 
 from continuity.buckets import EvidenceStore
 from continuity.deployment import Deployment
 from continuity.function import PythonFunction
+from continuity.interfaces import invoke
 from continuity.postgres import DatabaseConnection
 from recovery import objectives
 
@@ -33,31 +33,25 @@ class Heartbeat(Construct):
         enabled: bool,
     ) -> None:
         super().__init__(scope, id)
+        interval = Duration.seconds(objectives.HEARTBEAT_INTERVAL.total_seconds())
         self.function = PythonFunction(
             self,
             "Function",
             deployment=deployment,
             package="heartbeat",
             description="Writes the hash-chained heartbeat row that dates every copy of the database",
-            timeout=Duration.seconds(int(objectives.HEARTBEAT_INTERVAL.total_seconds()) // 2),
+            timeout=Duration.seconds(interval.to_seconds() / 2),
             environment=connection.environment(deployment),
             vpc=connection.vpc,
             security_groups=[connection.clients],
         )
-        assert self.function.role is not None  # noqa: S101 - we gave it one
-        connection.grant_sign_in(self.function.role, HEARTBEAT_USER)
+        connection.grant_sign_in(self.function.execution_role, HEARTBEAT_USER)
         self.rule = events.Rule(
             self,
             "Schedule",
             enabled=enabled,
-            schedule=events.Schedule.rate(Duration.seconds(int(objectives.HEARTBEAT_INTERVAL.total_seconds()))),
-            targets=[
-                targets.LambdaFunction(
-                    self.function,
-                    retry_attempts=0,
-                    max_event_age=Duration.seconds(int(objectives.HEARTBEAT_INTERVAL.total_seconds())),
-                )
-            ],
+            schedule=events.Schedule.rate(interval),
+            targets=[invoke(self.function, retries=0, max_age=interval)],
         )
 
 
@@ -93,13 +87,12 @@ class ManifestTaker(Construct):
             vpc=connection.vpc,
             security_groups=[connection.clients],
         )
-        assert self.function.role is not None  # noqa: S101 - we gave it one
-        connection.grant_sign_in(self.function.role, VERIFIER_USER)
-        evidence.grant_write(self.function.role, "manifests")
+        connection.grant_sign_in(self.function.execution_role, VERIFIER_USER)
+        evidence.grant_write(self.function.execution_role, "manifests")
         events.Rule(
             self,
             "Schedule",
             enabled=enabled,
             schedule=events.Schedule.expression(objectives.MANIFEST_SCHEDULE),
-            targets=[targets.LambdaFunction(self.function, retry_attempts=2, max_event_age=Duration.hours(1))],
+            targets=[invoke(self.function, retries=2, max_age=Duration.hours(1))],
         )

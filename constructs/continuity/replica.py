@@ -83,7 +83,8 @@ class Replica(Construct):
         acknowledge(
             self.instance,
             {
-                "RDS2": "A replica of an encrypted source is encrypted under KmsKeyId; CloudFormation refuses to be told twice.",
+                "RDS2": "A replica of an encrypted source is always encrypted, here under KmsKeyId; saying it"
+                " again is an error (cfn-lint E3020).",
                 "RDS11": PORT_REASON,
                 **unprotected(deployment),
             },

@@ -6,6 +6,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from continuity.acknowledgement import acknowledge
+from continuity.interfaces import service_role
 
 RULE_ID = "ToRecoveryRegion"
 # S3 Replication Time Control offers exactly this value, in minutes, for the time and for the metric's threshold.
@@ -28,7 +29,7 @@ def replicate(
     # The source by its fixed name too: the bucket waits for the role's policy, which so may not refer to the bucket.
     source_arn = f"arn:aws:s3:::{source_name}"
     destination_arn = f"arn:aws:s3:::{destination_name}"
-    role = iam.Role(scope, "ReplicationRole", assumed_by=iam.ServicePrincipal("s3.amazonaws.com"))
+    role = service_role(scope, "ReplicationRole", "s3")
     for actions, resource in (
         (["s3:GetReplicationConfiguration", "s3:ListBucket"], source_arn),
         (
@@ -39,7 +40,7 @@ def replicate(
         (["kms:Decrypt"], source_key.key_arn),
         (["kms:Encrypt"], destination_key_arn),
     ):
-        role.add_to_policy(iam.PolicyStatement(actions=actions, resources=[resource]))
+        role.add_to_principal_policy(iam.PolicyStatement(actions=actions, resources=[resource]))
     minutes = {"minutes": REPLICATION_MINUTES}
     bucket = source.node.default_child
     assert isinstance(bucket, s3.CfnBucket)  # noqa: S101 - the L2's own resource

@@ -4,18 +4,20 @@ import json
 
 from aws_cdk import aws_backup as backup
 from aws_cdk import aws_ec2 as ec2
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_rds as rds
 from constructs import Construct
 
 from continuity.acknowledgement import acknowledge
 from continuity.deployment import Deployment
+from continuity.interfaces import service_role
 from continuity.network import Subnets
 from continuity.postgres import DatabaseAccess
 from recovery import objectives
 
 _POLICY = "service-role/AWSBackupServiceRolePolicyForRestores"
-MANAGED_POLICY_REASON = "AWS keeps this policy of AWS Backup in step with the service's needs; a copy would fail the first time they change."
+MANAGED_POLICY_REASON = (
+    "AWS keeps this policy of AWS Backup in step with the service's needs; a copy would fail when they change."
+)
 
 
 class RestoreTarget(Construct):
@@ -58,12 +60,7 @@ class RestoreTest(Construct):
         target: RestoreTarget,
     ) -> None:
         super().__init__(scope, id)
-        role = iam.Role(
-            self,
-            "Role",
-            assumed_by=iam.ServicePrincipal("backup.amazonaws.com"),
-            managed_policies=[iam.ManagedPolicy.from_aws_managed_policy_name(_POLICY)],
-        )
+        role = service_role(self, "Role", "backup", managed_policy=_POLICY)
         acknowledge(
             role,
             {f"IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/{_POLICY}]": MANAGED_POLICY_REASON},

@@ -1,11 +1,12 @@
 """Proof of every restore: a state machine that checks the restored database and always ends in one verdict."""
 
 from collections.abc import Sequence
+from typing import cast
 
 from aws_cdk import CfnElement, Duration, Stack
 from aws_cdk import aws_events as events
-from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
@@ -16,6 +17,7 @@ from continuity.acknowledgement import acknowledge
 from continuity.buckets import EvidenceStore
 from continuity.deployment import Deployment
 from continuity.function import PythonFunction
+from continuity.interfaces import invoke, start
 from continuity.postgres import database_environment
 from continuity.pulse import VERIFIER_USER
 from continuity.restore_testing import RestoreTarget
@@ -69,7 +71,7 @@ class RestoreVerification(Construct):
             "Finds out what was restored, from what, and against which manifest to check it",
             timeout=Duration.minutes(5),
         )
-        role = _role_of(function)
+        role = function.execution_role
         _allow(
             role,
             ["backup:DescribeRestoreJob", "rds:DescribeDBInstances"],
@@ -100,12 +102,12 @@ class RestoreVerification(Construct):
             security_groups=[target.access.clients],
         )
         _allow(
-            _role_of(function),
+            function.execution_role,
             ["rds-db:connect"],
             f"arn:aws:rds-db:{self._region}:{self._account}:dbuser:*/{VERIFIER_USER}",
             "A restored instance has a new resource id; the read-only user is fixed, and so are its subnets and group.",
         )
-        self._evidence.grant_read(_role_of(function), "manifests")
+        self._evidence.grant_read(function.execution_role, "manifests")
         return function
 
     def _judge(self) -> PythonFunction:
@@ -114,7 +116,7 @@ class RestoreVerification(Construct):
             "Turns the checks into a verdict, evidence, metrics and the restore job's validation result",
             timeout=Duration.minutes(2),
         )
-        role = _role_of(function)
+        role = function.execution_role
         _allow(
             role,
             ["backup:DescribeRestoreJob", "backup:PutRestoreValidationResult"],
@@ -171,13 +173,13 @@ class RestoreVerification(Construct):
             .when(sfn.Condition.boolean_equals("$.restore.Payload.ours", False), sfn.Succeed(self, "NotOurs"))
             .otherwise(checks)
         )
-        start = sfn.Pass(self, "KeepInput", parameters={"input.$": "$"})
+        first = sfn.Pass(self, "KeepInput", parameters={"input.$": "$"})
         machine = sfn.StateMachine(
             self,
             "Machine",
             state_machine_name=self._deployment.names.state_machine_name,
             state_machine_type=sfn.StateMachineType.STANDARD,
-            definition_body=sfn.DefinitionBody.from_chainable(start.next(describe).next(ours)),
+            definition_body=sfn.DefinitionBody.from_chainable(first.next(describe).next(ours)),
             timeout=Duration.seconds(int(objectives.VERIFICATION_TIMEOUT.total_seconds())),
             tracing_enabled=True,
             logs=sfn.LogOptions(
@@ -265,7 +267,7 @@ class RestoreVerification(Construct):
         return tasks.LambdaInvoke(
             self,
             id,
-            lambda_function=function,
+            lambda_function=cast(lambda_.IFunction, function),
             payload=sfn.TaskInput.from_object(payload),
             result_selector=None if result_path is None else {"Payload.$": "$.Payload"},
             result_path=result_path,
@@ -286,7 +288,7 @@ class RestoreVerification(Construct):
                 detail_type=["Restore Job State Change"],
                 detail={"status": ["COMPLETED", "FAILED", "ABORTED"], "resourceType": ["RDS"]},
             ),
-            targets=[targets.SfnStateMachine(self.machine, dead_letter_queue=self.lost_events)],
+            targets=[start(self.machine, lost_events=self.lost_events)],
         )
 
     def _judge_what_never_ended(self) -> None:
@@ -299,7 +301,7 @@ class RestoreVerification(Construct):
                 detail_type=["Step Functions Execution Status Change"],
                 detail={"stateMachineArn": [self.machine.state_machine_arn], "status": ["TIMED_OUT", "ABORTED"]},
             ),
-            targets=[targets.LambdaFunction(self.judge, dead_letter_queue=self.lost_events)],
+            targets=[invoke(self.judge, lost_events=self.lost_events)],
         )
 
     @property
@@ -318,8 +320,8 @@ def _acknowledge_machine(machine: sfn.StateMachine, functions: Sequence[PythonFu
     acknowledge(
         machine,
         {
-            "IAM5[Resource::*]": "Writing traces and managing log delivery have no resource to grant on, and neither has"
-            " the validation result of a restore job.",
+            "IAM5[Resource::*]": "Writing traces and managing log delivery have no resource to grant on, nor"
+            " has the validation result of a restore job.",
             **{
                 f"IAM5[Resource::<{Stack.of(function).get_logical_id(_resource_of(function))}.Arn>:*]": (
                     "The versions of one function, which the grant of invocation always names."
@@ -334,11 +336,6 @@ def _resource_of(function: PythonFunction) -> CfnElement:
     resource = function.node.default_child
     assert isinstance(resource, CfnElement)  # noqa: S101 - the L2's own resource
     return resource
-
-
-def _role_of(function: PythonFunction) -> iam.IRole:
-    assert function.role is not None  # noqa: S101 - we gave it one
-    return function.role
 
 
 def _allow(role: iam.IRole, actions: list[str], resource: str, reason: str) -> None:

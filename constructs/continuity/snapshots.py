@@ -3,11 +3,11 @@
 from aws_cdk import Duration
 from aws_cdk import aws_backup as backup
 from aws_cdk import aws_events as events
-from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from continuity.acknowledgement import acknowledge
 from continuity.deployment import Deployment
+from continuity.interfaces import service_role
 from continuity.restore_testing import MANAGED_POLICY_REASON
 
 
@@ -55,12 +55,7 @@ class SnapshotPlan(Construct):
             ],
         )
         policy = "service-role/AWSBackupServiceRolePolicyForBackup"
-        role = iam.Role(
-            self,
-            "Role",
-            assumed_by=iam.ServicePrincipal("backup.amazonaws.com"),
-            managed_policies=[iam.ManagedPolicy.from_aws_managed_policy_name(policy)],
-        )
+        role = service_role(self, "Role", "backup", managed_policy=policy)
         acknowledge(role, {f"IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/{policy}]": MANAGED_POLICY_REASON})
         self.plan.add_selection(
             "Database",

@@ -1,5 +1,7 @@
 """A backup vault whose recovery points nobody can delete before their time."""
 
+from typing import cast
+
 from aws_cdk import Duration
 from aws_cdk import aws_backup as backup
 from aws_cdk import aws_iam as iam
@@ -37,7 +39,7 @@ class LockedVault(Construct):
                     iam.PolicyStatement(
                         sid="RecoveryPointsStay",
                         effect=iam.Effect.DENY,
-                        principals=[iam.AnyPrincipal()],
+                        principals=[cast(iam.IPrincipal, iam.AnyPrincipal())],
                         actions=[
                             "backup:DeleteBackupVault",
                             "backup:DeleteBackupVaultLockConfiguration",

@@ -28,4 +28,4 @@ def find_key(properties: Mapping[str, Any]) -> dict[str, str]:
     """``{"Arn": ...}`` of the key behind ``properties["Alias"]``. Raises botocore's ClientError when there is none."""
     region = FindKeySettings.read().key_region
     key = boto3.client("kms", region_name=region).describe_key(KeyId=properties["Alias"])["KeyMetadata"]
-    return {"Arn": key["Arn"]}
+    return {"Arn": key.get("Arn", "")}

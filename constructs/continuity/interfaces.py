@@ -1,0 +1,56 @@
+"""CDK classes as the interfaces they implement.
+
+jsii's classes and protocols name some parameters differently, which a strict type checker takes for an incompatibility
+and Python never notices. The casts stand here, so that everything else is checked.
+"""
+
+from typing import cast
+
+from aws_cdk import Duration
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sqs as sqs
+from aws_cdk import aws_stepfunctions as sfn
+from constructs import Construct
+
+
+def service(name: str) -> iam.IPrincipal:
+    """The AWS service ``name``, such as lambda, as a principal."""
+    return cast(iam.IPrincipal, iam.ServicePrincipal(f"{name}.amazonaws.com"))
+
+
+def service_role(scope: Construct, id: str, name: str, *, managed_policy: str | None = None) -> iam.IRole:  # noqa: A002
+    """A role that the AWS service ``name`` assumes, with nothing allowed but ``managed_policy``."""
+    policies = [iam.ManagedPolicy.from_aws_managed_policy_name(managed_policy)] if managed_policy else []
+    return cast(iam.IRole, iam.Role(scope, id, assumed_by=service(name), managed_policies=policies))
+
+
+def invoke(
+    function: lambda_.Function,
+    *,
+    retries: int = 185,
+    max_age: Duration | None = None,
+    lost_events: sqs.IQueue | None = None,
+) -> events.IRuleTarget:
+    """A rule's call of ``function``. EventBridge's own default is 185 retries in a day."""
+    target = targets.LambdaFunction(
+        cast(lambda_.IFunction, function),
+        retry_attempts=retries,
+        max_event_age=max_age,
+        dead_letter_queue=lost_events,
+    )
+    return cast(events.IRuleTarget, target)
+
+
+def start(machine: sfn.StateMachine, *, lost_events: sqs.IQueue | None = None) -> events.IRuleTarget:
+    """A rule's start of ``machine`` with the event as its input."""
+    target = targets.SfnStateMachine(cast(sfn.IStateMachine, machine), dead_letter_queue=lost_events)
+    return cast(events.IRuleTarget, target)
+
+
+def publish(topic: sns.ITopic, message: str) -> events.IRuleTarget:
+    """A rule's message to ``topic``; ``message`` may hold events.EventField values."""
+    return cast(events.IRuleTarget, targets.SnsTopic(topic, message=events.RuleTargetInput.from_text(message)))
