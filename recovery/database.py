@@ -58,6 +58,8 @@ def connect(dsn: str, *, application_name: str, statement_timeout_seconds: float
     parameters["client_encoding"] = "UTF8"
     try:
         connection: Connection = psycopg.connect(make_conninfo("", **parameters), autocommit=True)
+        # A role or a database can have its own, and the driver reads times in this one only.
+        connection.execute("SELECT pg_catalog.set_config('DateStyle', 'ISO, YMD', false)")
         if statement_timeout_seconds is not None:
             set_statement_timeout(connection, statement_timeout_seconds)
     except psycopg.OperationalError as error:

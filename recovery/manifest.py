@@ -4,6 +4,7 @@ Keys of the product are random UUIDs, so no range of keys stays unchanged. What 
 settled when the manifest was taken: a row changed since says so in its change column.
 """
 
+import time
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime, timedelta
 from typing import Self
@@ -20,8 +21,8 @@ FORMAT = 1
 OLDEST_MAJOR = 14  # the first with hash_record_extended
 
 # How much older than the start of its transaction a row may claim to be: an application takes the time before it opens
-# the transaction, from a clock of its own that NTP keeps.
-CLOCK_ALLOWANCE = timedelta(seconds=5)
+# the transaction, from a clock of its own that NTP keeps. A row that claims more looks like one added later.
+CLOCK_ALLOWANCE = timedelta(seconds=2)
 
 # Used where the open transactions of other sessions cannot be seen (a role without pg_read_all_stats, a replica), and
 # for prepared transactions, of which PostgreSQL tells when they were prepared, not when they began. A transaction that
@@ -113,7 +114,7 @@ def take_manifest(
     may_lose_rows: Collection[str] = (),
     progress: Callable[[str], None] = lambda _: None,
 ) -> Manifest:
-    """Describe the database in one consistent snapshot; writers are not blocked.
+    """Describe the database in one consistent snapshot, after waiting CLOCK_ALLOWANCE; writers are not blocked.
 
     ``may_lose_rows`` names the tables (``schema.table``, quoted where SQL needs it) whose rows the product deletes.
     ``progress`` is told each table's name before it is read. Raises :class:`UnsupportedServerError`,
@@ -123,6 +124,8 @@ def take_manifest(
     major = connection.info.server_version // 10_000
     if major < OLDEST_MAJOR:
         raise UnsupportedServerError(f"expected PostgreSQL {OLDEST_MAJOR} or later, found {major}: upgrade the server")
+    # Waiting the allowance out settles whatever was committed before we were called.
+    time.sleep(CLOCK_ALLOWANCE.total_seconds())
     # Before the snapshot: whatever commits after it is then either among the transactions seen open, or began later.
     settled_at = _settled_at(connection)
     with snapshot(connection):

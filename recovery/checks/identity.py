@@ -2,7 +2,8 @@
 
 from recovery.checks.outcome import CheckContext, Outcome
 from recovery.database import Connection, row
-from recovery.manifest import read_database
+from recovery.heartbeat import has_pulse, heartbeat_at
+from recovery.manifest import Database, read_database
 
 
 def check_identity(connection: Connection, context: CheckContext) -> Outcome:
@@ -18,23 +19,40 @@ def check_identity(connection: Connection, context: CheckContext) -> Outcome:
     ):
         if wanted != given:
             faults.append(f"{what} is {given}, expected {wanted}")
-    # A physical copy keeps it. A logical one does not, and is not what a restore of a backup gives.
-    if None not in (expected.system_identifier, found.system_identifier) and (
-        expected.system_identifier != found.system_identifier
-    ):
+    origin = _origin(connection, context, found)
+    if origin is None:
         faults.append(
-            f"the cluster's system identifier is {found.system_identifier}, expected {expected.system_identifier}:"
-            " this is not a physical copy of the manifest's cluster"
+            f"the cluster's system identifier is {found.system_identifier}, expected {expected.system_identifier}, and"
+            " the pulse that the manifest has seen is not here either: this is another database"
         )
     faults += _unready(connection)
     if faults:
         return Outcome(status="failed", detail="; ".join(faults))
-    identifier = found.system_identifier or "unreadable"
     return Outcome(
         status="passed",
-        detail=f"database {found.name} answers on PostgreSQL {found.server_version}, system identifier {identifier}",
+        detail=f"database {found.name} answers on PostgreSQL {found.server_version}, {origin}",
         measurements={"server_version": found.server_version, "system_identifier": found.system_identifier},
     )
+
+
+def _origin(connection: Connection, context: CheckContext, found: Database) -> str | None:
+    """How the copy is known to be one of the manifest's database; None when it is not."""
+    expected = context.manifest.database.system_identifier
+    # A physical copy, and that is what a restored backup is, keeps the identifier.
+    if expected is not None and found.system_identifier == expected:
+        return f"system identifier {expected}"
+    if _has_pulse_of(connection, context):
+        return "known by its pulse: a logical copy, or a cluster that does not tell its identifier"
+    # Without an identifier and a pulse to compare, the name has to do.
+    return "known by its name only" if None in (expected, found.system_identifier) else None
+
+
+def _has_pulse_of(connection: Connection, context: CheckContext) -> bool:
+    anchor = context.manifest.heartbeat
+    if anchor is None or not has_pulse(connection):
+        return False
+    found = heartbeat_at(connection, anchor.sequence)
+    return found is not None and found.hash == anchor.hash
 
 
 def _unready(connection: Connection) -> list[str]:

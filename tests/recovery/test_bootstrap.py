@@ -1,0 +1,130 @@
+"""Bootstrap: idempotent, least privilege, and at home on RDS as on any server."""
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from collections.abc import Iterator
+from uuid import uuid4
+
+import psycopg
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from lab.postgres import Cluster
+from recovery.bootstrap import HEARTBEAT_ROLE, VERIFIER_ROLE, bootstrap
+from recovery.database import Connection, connect, row
+from recovery.heartbeat import write_heartbeat
+
+
+@contextmanager
+def signed_in(dsn: str, role: str) -> Iterator[Connection]:
+    """As on RDS: the role is a member of rds_iam, and needs no password of its own."""
+    with connect(make_conninfo(dsn, user=role, password=""), application_name="test") as connection:
+        yield connection
+
+
+def test_first_heartbeat_is_written(connection: Connection):
+    assert bootstrap(connection).heartbeat.sequence == 1
+
+
+def test_second_run_changes_nothing(connection: Connection):
+    first = bootstrap(connection)
+    second = bootstrap(connection)
+    assert "table continuity.heartbeat" in first.created
+    assert second.created == ()
+    assert second.heartbeat == first.heartbeat
+
+
+def test_bootstraps_at_once_all_succeed(cluster: Cluster):
+    """Two functions of a deploy that was repeated, or the databases of one cluster."""
+    names = [f"many_{uuid4().hex[:8]}" for _ in range(3)]
+    with cluster.connect() as admin:
+        for name in names:
+            admin.execute(f'CREATE DATABASE "{name}"'.encode())
+
+        def run(name: str) -> int:
+            with connect(cluster.dsn(name), application_name="test") as connection:
+                return bootstrap(connection).heartbeat.sequence
+
+        try:
+            with ThreadPoolExecutor(9) as pool:
+                assert set(pool.map(run, names * 3)) <= {1, 2, 3}
+        finally:
+            for name in names:
+                admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
+
+
+def test_heartbeat_role_appends_and_cannot_rewrite(connection: Connection, dsn: str):
+    bootstrap(connection)
+    with signed_in(dsn, HEARTBEAT_ROLE) as pulse:
+        assert write_heartbeat(pulse).sequence == 2
+        for statement in (
+            "UPDATE continuity.heartbeat SET hash = ''",
+            "DELETE FROM continuity.heartbeat",
+            "TRUNCATE continuity.heartbeat",
+        ):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                pulse.execute(statement.encode())
+
+
+def test_heartbeat_role_cannot_read_the_product(notes: Connection, dsn: str):
+    bootstrap(notes)
+    with signed_in(dsn, HEARTBEAT_ROLE) as pulse, pytest.raises(psycopg.errors.InsufficientPrivilege):
+        pulse.execute("SELECT * FROM notes")
+
+
+def test_verifier_reads_everything_and_writes_nothing(notes: Connection, dsn: str):
+    bootstrap(notes)
+    with signed_in(dsn, VERIFIER_ROLE) as verifier:
+        assert row(verifier, "SELECT count(*) AS n FROM notes")["n"] == 200
+        with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+            verifier.execute("DELETE FROM notes")
+        verifier.execute("SET default_transaction_read_only = off")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            verifier.execute("DELETE FROM notes")
+
+
+def test_verifier_reads_tables_made_after_it(connection: Connection, dsn: str):
+    bootstrap(connection)
+    connection.execute("CREATE SCHEMA later; CREATE TABLE later.t (id int)")
+    with signed_in(dsn, VERIFIER_ROLE) as verifier:
+        assert row(verifier, "SELECT count(*) AS n FROM later.t")["n"] == 0
+
+
+def test_master_user_of_rds_is_no_superuser_and_can_bootstrap(cluster: Cluster):
+    """The memberships are those of rds_superuser, PostgreSQL 16's rules about granting them included."""
+    master, database = f"master_{uuid4().hex[:8]}", f"rds_{uuid4().hex[:8]}"
+    with cluster.connect() as admin:
+        # Earlier tests' roles belong to the superuser; a master user has made its own.
+        for role in (HEARTBEAT_ROLE, VERIFIER_ROLE):
+            _drop_role(cluster, role)
+        admin.execute(f"CREATE ROLE {master} LOGIN CREATEDB CREATEROLE PASSWORD 'x'".encode())
+        admin.execute(f"CREATE ROLE {master}_group".encode())
+        admin.execute(
+            f"GRANT pg_read_all_data, pg_monitor, pg_read_all_stats, rds_iam TO {master}_group WITH ADMIN OPTION".encode()
+        )
+        admin.execute(f"GRANT {master}_group TO {master}".encode())
+        admin.execute(f"CREATE DATABASE {database} OWNER {master}".encode())
+        try:
+            dsn = make_conninfo(cluster.dsn(database), user=master, password="x")
+            with connect(dsn, application_name="test") as connection:
+                assert bootstrap(connection).iam
+                assert bootstrap(connection).created == ()
+            with signed_in(dsn, HEARTBEAT_ROLE) as pulse:
+                assert write_heartbeat(pulse).sequence == 2
+        finally:
+            admin.execute(f"DROP DATABASE {database} WITH (FORCE)".encode())
+            for role in (HEARTBEAT_ROLE, VERIFIER_ROLE):
+                _drop_role(cluster, role)
+            admin.execute(f"DROP OWNED BY {master}_group, {master}; DROP ROLE {master}, {master}_group".encode())
+
+
+def _drop_role(cluster: Cluster, role: str) -> None:
+    with cluster.connect() as admin:
+        names = [found[0] for found in admin.execute("SELECT datname FROM pg_database WHERE datallowconn").fetchall()]
+        if admin.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (role,)).fetchone() is None:
+            return
+    for name in names:
+        with cluster.connect(name) as each:
+            each.execute(f"DROP OWNED BY {role}".encode())
+    with cluster.connect() as admin:
+        admin.execute(f"DROP ROLE {role}".encode())
