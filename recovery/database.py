@@ -62,7 +62,7 @@ def connect(dsn: str, *, application_name: str, statement_timeout_seconds: float
         connection.execute("SELECT pg_catalog.set_config('DateStyle', 'ISO, YMD', false)")
         if statement_timeout_seconds is not None:
             set_statement_timeout(connection, statement_timeout_seconds)
-    except psycopg.OperationalError as error:
+    except psycopg.Error as error:
         raise UnreachableError(
             f"expected a PostgreSQL database at {place(dsn)}, found: {without_secrets(str(error), dsn)}"
         ) from None  # the cause's own text may repeat the connection string
@@ -73,8 +73,8 @@ def place(dsn: str) -> str:
     """Host, port and database of a connection string, for messages."""
     parameters = _read(dsn)
     host = parameters.get("host") or parameters.get("hostaddr") or "libpq's default host"
-    port = parameters.get("port") or "libpq's default port"
-    return f"{host}, port {port}, database {parameters.get('dbname') or 'of the default name'}"
+    port = f"port {parameters['port']}" if parameters.get("port") else "libpq's default port"
+    return f"{host}, {port}, database {parameters.get('dbname') or 'of the default name'}"
 
 
 def without_secrets(message: str, dsn: str = "") -> str:

@@ -53,8 +53,8 @@ class Column(BaseModel):
 class Layout(BaseModel):
     """How a table is fingerprinted.
 
-    ``key`` deals the rows into buckets. The later of ``change`` and ``creation`` tells when a row was settled; both are
-    None where a table has no such column, and then all of its rows count.
+    ``key`` deals the rows into buckets. A row is settled when its ``change`` (the first that is not null) and its
+    ``creation`` lie before a moment; a table that has neither is settled whole.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -146,11 +146,11 @@ def read_buckets(connection: Connection, layout: Layout, *, buckets: int, until:
     """The buckets that have rows, by number, with the rows settled ``until`` then fingerprinted."""
     early = SQL("true")
     if layout.creation is not None:
-        early = SQL("{} <= {}").format(_column(layout.creation), Literal(until))
+        early = SQL("{} < {}").format(_column(layout.creation), Literal(until))
     settled: Composable = early
     if layout.change:
         change = SQL("coalesce({})").format(SQL(", ").join(_column(name) for name in layout.change))
-        settled = SQL("({} AND {} <= {})").format(early, change, Literal(until))
+        settled = SQL("({} AND {} < {})").format(early, change, Literal(until))
     contents = SQL("ROW({})").format(SQL(", ").join(_value(column) for column in layout.columns))
     by_name = {column.name: column for column in layout.columns}
     key = SQL("ROW({})").format(SQL(", ").join(_value(by_name[name]) for name in layout.key))

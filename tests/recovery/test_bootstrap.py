@@ -1,8 +1,8 @@
 """Bootstrap: idempotent, least privilege, and at home on RDS as on any server."""
 
+from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from collections.abc import Iterator
 from uuid import uuid4
 
 import psycopg
@@ -16,7 +16,7 @@ from recovery.heartbeat import write_heartbeat
 
 
 @contextmanager
-def signed_in(dsn: str, role: str) -> Iterator[Connection]:
+def signed_in(dsn: str, role: str) -> Generator[Connection]:
     """As on RDS: the role is a member of rds_iam, and needs no password of its own."""
     with connect(make_conninfo(dsn, user=role, password=""), application_name="test") as connection:
         yield connection
@@ -100,7 +100,7 @@ def test_master_user_of_rds_is_no_superuser_and_can_bootstrap(cluster: Cluster):
         admin.execute(f"CREATE ROLE {master} LOGIN CREATEDB CREATEROLE PASSWORD 'x'".encode())
         admin.execute(f"CREATE ROLE {master}_group".encode())
         admin.execute(
-            f"GRANT pg_read_all_data, pg_monitor, pg_read_all_stats, rds_iam TO {master}_group WITH ADMIN OPTION".encode()
+            f"GRANT pg_read_all_data, pg_monitor, pg_read_all_stats, rds_iam TO {master}_group WITH ADMIN TRUE".encode()
         )
         admin.execute(f"GRANT {master}_group TO {master}".encode())
         admin.execute(f"CREATE DATABASE {database} OWNER {master}".encode())

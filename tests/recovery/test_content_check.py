@@ -11,57 +11,66 @@ from recovery.verification import CheckResult
 Prove = Callable[..., CheckResult]
 
 
-def test_untouched_rows_are_proven_to_the_bit(notes: Connection, prove: Prove):
+@pytest.mark.usefixtures("notes")
+def test_untouched_rows_are_proven_to_the_bit(prove: Prove):
     result = prove()
     assert result.status == "passed", result.detail
     assert (result.measurements["rows"], result.measurements["rows_proven"]) == (200, 200)
     assert result.measurements["share_proven"] == 1.0
 
 
-def test_flipped_value_of_a_settled_row_is_found_and_its_table_named(notes: Connection, prove: Prove):
+@pytest.mark.usefixtures("notes")
+def test_flipped_value_of_a_settled_row_is_found_and_its_table_named(prove: Prove):
     result = prove("UPDATE notes SET body = 'Note 7' WHERE id = 7")
     assert result.status == "failed"
     assert "table public.notes" in result.detail
     assert "has a row that was changed" in result.detail
 
 
-def test_lost_row_is_found(notes: Connection, prove: Prove):
+@pytest.mark.usefixtures("notes")
+def test_lost_row_is_found(prove: Prove):
     result = prove("DELETE FROM notes WHERE id = 7")
     assert result.status == "failed"
     assert "table public.notes: bucket" in result.detail
     assert "lost 1 row" in result.detail
 
 
-def test_row_that_claims_to_be_old_but_is_new_is_found(notes: Connection, prove: Prove):
+@pytest.mark.usefixtures("notes")
+def test_row_that_claims_to_be_old_but_is_new_is_found(prove: Prove):
     result = prove("INSERT INTO notes SELECT 1000, body, created_at, updated_at FROM notes WHERE id = 7")
     assert result.status == "failed"
     assert "has 1 row that the manifest does not have" in result.detail
 
 
-def test_row_exchanged_for_another_is_found(notes: Connection, prove: Prove):
+@pytest.mark.usefixtures("notes")
+def test_row_exchanged_for_another_is_found(prove: Prove):
     result = prove("UPDATE notes SET id = 1000 WHERE id = 7")
     assert result.status == "failed"
 
 
-def test_truncated_table_is_found(notes: Connection, prove: Prove):
+@pytest.mark.usefixtures("notes")
+def test_truncated_table_is_found(prove: Prove):
     result = prove("TRUNCATE notes")
     assert result.status == "failed"
     assert "more" in result.detail, "two hundred buckets are summed up, not listed"
 
 
-def test_dropped_table_is_found(notes: Connection, prove: Prove):
+@pytest.mark.usefixtures("notes")
+def test_dropped_table_is_found(prove: Prove):
     result = prove("DROP TABLE notes")
     assert result.status == "failed"
     assert "table public.notes cannot be read" in result.detail
 
 
-def test_dropped_column_is_found(notes: Connection, prove: Prove):
+@pytest.mark.usefixtures("notes")
+def test_dropped_column_is_found(prove: Prove):
     result = prove("ALTER TABLE notes DROP COLUMN body")
     assert result.status == "failed"
     assert "body" in result.detail
 
 
-def test_later_update_explains_its_bucket(notes: Connection, prove: Prove):
+@pytest.mark.usefixtures("notes")
+def test_later_update_explains_its_bucket(prove: Prove):
     result = prove("UPDATE notes SET body = 'edited', updated_at = now() WHERE id = 7")
     assert result.status == "passed", result.detail
     assert result.measurements["buckets_explained_by_later_changes"] == 1
@@ -88,7 +97,8 @@ def test_later_update_of_a_row_already_changed_before_the_manifest_settled(
     assert result.status == "passed", result.detail
 
 
-def test_later_insert_is_fine(notes: Connection, prove: Prove):
+@pytest.mark.usefixtures("notes")
+def test_later_insert_is_fine(prove: Prove):
     result = prove("INSERT INTO notes (id, body) SELECT n, 'new' FROM generate_series(1001, 1100) n")
     assert result.status == "passed", result.detail
     assert (result.measurements["rows"], result.measurements["rows_proven"]) == (300, 200)
@@ -101,22 +111,22 @@ def test_row_whose_change_time_went_back_is_found(notes: Connection, prove: Prov
     assert "change time went back" in result.detail
 
 
-def test_rows_that_the_product_deletes_may_be_missing(notes: Connection, prove: Prove):
+@pytest.mark.usefixtures("notes")
+def test_rows_that_the_product_deletes_may_be_missing(prove: Prove):
     result = prove("DELETE FROM notes WHERE id <= 50", may_lose_rows=("public.notes",))
     assert result.status == "passed", result.detail
-    assert (
-        result.measurements["rows_proven"] == 150 - result.measurements["buckets_explained_by_later_changes"] * 0
-        or True
-    )
+    assert result.measurements["rows"] == 150
 
 
-def test_changed_row_of_a_table_that_may_lose_rows_is_found(notes: Connection, prove: Prove):
+@pytest.mark.usefixtures("notes")
+def test_changed_row_of_a_table_that_may_lose_rows_is_found(prove: Prove):
     result = prove("UPDATE notes SET body = 'x' WHERE id = 7", may_lose_rows=("public.notes",))
     assert result.status == "failed"
     assert "changed" in result.detail
 
 
-def test_added_row_of_a_table_that_may_lose_rows_is_found(notes: Connection, prove: Prove):
+@pytest.mark.usefixtures("notes")
+def test_added_row_of_a_table_that_may_lose_rows_is_found(prove: Prove):
     copy = "INSERT INTO notes SELECT 1000, body, created_at, updated_at FROM notes WHERE id = 7"
     result = prove(copy, may_lose_rows=("public.notes",))
     assert result.status == "failed"
@@ -173,7 +183,7 @@ def test_change_column_alone_explains_updates_and_finds_a_flipped_value(connecti
 def test_times_without_a_zone_prove_only_what_no_zone_can_make_recent(connection: Connection, prove: Prove):
     connection.execute(
         "CREATE TABLE local (id int PRIMARY KEY, v int, created_at timestamp NOT NULL, updated_at timestamp NOT NULL);"
-        "INSERT INTO local SELECT n, n, now() - interval '2 days', now() - interval '2 days' FROM generate_series(1, 9) n"
+        "INSERT INTO local SELECT n, n, t, t FROM generate_series(1, 9) n, (SELECT now() - interval '2 days' AS t) AS then"
     )
     # A writer whose clock is 8 hours behind UTC, and one that is 5.5 hours ahead.
     west, east = "now() - interval '8 hours'", "now() + interval '5.5 hours'"
