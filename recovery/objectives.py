@@ -35,11 +35,12 @@ DATABASE = Tier(
     strategy="Multi-AZ RDS, automatic failover",
 )
 APPLICATION = Tier(number=2, name="application", rto=timedelta(minutes=30), rpo=None, strategy="ECS auto-recovery")
+FULL_RPO = timedelta(hours=1)
 FULL = Tier(
     number=3,
     name="full",
     rto=timedelta(hours=4),
-    rpo=timedelta(hours=1),
+    rpo=FULL_RPO,
     strategy="Cross-region restore",
 )
 TIERS = (DATABASE, APPLICATION, FULL)
@@ -92,7 +93,7 @@ VERIFICATION_TIMEOUT = timedelta(hours=RESTORE_TEST_VALIDATION_WINDOW_HOURS) * 3
 # and a small part of the RPO it measures.
 HEARTBEAT_SILENCE = 5 * HEARTBEAT_INTERVAL
 # The replica is late at half the RPO, while there is still time to act; RDS reports up to 5 min for an idle source.
-REPLICA_LAG_ALARM = FULL.rpo / 2 if FULL.rpo else None
+REPLICA_LAG_ALARM = FULL_RPO / 2
 # A fault of the application is an alarm, and undoes a deployment, after a sixth of its RTO.
 DEPLOYMENT_FAULT_MINUTES = int(APPLICATION.rto.total_seconds() // 60) // 6
 # RDS grows the storage itself when a tenth is free: half of that means that growing has failed.

@@ -6,6 +6,7 @@ from constructs import Construct
 
 from continuity.buckets import EvidenceStore
 from continuity.deployment import Deployment
+from continuity.restore_test_watch import RestoreTestWatch
 from continuity.restore_testing import RestoreTarget, RestoreTest
 from continuity.restore_verification import RestoreVerification
 from continuity.snapshots import SnapshotPlan
@@ -65,6 +66,15 @@ class BackupStack(RegionalStack):
             evidence=evidence,
             source_identifier=names.instance_identifier,
         )
+        watch = RestoreTestWatch(
+            self,
+            "RestoreTestWatch",
+            deployment=deployment,
+            plan=test.plan,
+            test_schedule=objectives.PRIMARY_RESTORE_TEST_SCHEDULE,
+        )
+        self.vault_arn = vault.backup_vault_arn
+        self.state_machine_arns = [self.verification.machine.state_machine_arn, watch.machine.state_machine_arn]
         CfnOutput(self, "PlanId", value=snapshots.plan.backup_plan_id)
         CfnOutput(self, "VaultName", value=vault.backup_vault_name)
         CfnOutput(self, "RestoreTestingPlanName", value=test.plan.restore_testing_plan_name)

@@ -1,7 +1,10 @@
 """The primary database, its bootstrap, its heartbeat and its manifests."""
 
+from typing import cast
+
 from aws_cdk import CfnOutput
 from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from continuity.bootstrap import Bootstrap
@@ -59,7 +62,7 @@ class DatabaseStack(RegionalStack):
         )
         for pulse in (heartbeat, manifest):
             pulse.node.add_dependency(bootstrap.resource)  # their roles and tables are its work
-        self.heartbeat, self.manifest = heartbeat.function, manifest.function
+        self.manifest = cast(lambda_.IFunction, manifest.function)
 
         CfnOutput(self, "InstanceIdentifier", value=database.instance.instance_identifier)
         CfnOutput(self, "InstanceEndpoint", value=database.instance.db_instance_endpoint_address)

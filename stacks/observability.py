@@ -2,15 +2,20 @@
 
 from collections.abc import Sequence
 
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from continuity.alarm_topic import AlarmTopic
+from continuity.announcements import Announcements
+from continuity.dashboard import ContinuityDashboard
 from continuity.deployment import Deployment
+from continuity.signals import Signals
 from stacks.regional_stack import RegionalStack
 
 
 class ObservabilityStack(RegionalStack):
-    """Topic, alarms, announcements and the dashboard."""
+    """Topic, alarms, announcements and the dashboard. The pulse is watched here only while this region serves."""
 
     def __init__(
         self,
@@ -20,6 +25,29 @@ class ObservabilityStack(RegionalStack):
         deployment: Deployment,
         region: str,
         alarm_emails: Sequence[str],
+        allocated_gib: int,
+        manifest: lambda_.IFunction,
+        state_machine_arns: Sequence[str],
+        vault_arn: str,
+        lost_events: sqs.IQueue,
+        serving: bool,
     ) -> None:
         super().__init__(scope, id, deployment=deployment, region=region)
-        self.topic = AlarmTopic(self, "Alarms", deployment=deployment, emails=alarm_emails).topic
+        names = deployment.names
+        topic = AlarmTopic(self, "Alarms", deployment=deployment, emails=alarm_emails).topic
+
+        signals = Signals(self, "Signals", deployment=deployment, topic=topic)
+        if serving:
+            signals.heartbeat()
+        signals.manifest(manifest)
+        signals.storage(names.instance_identifier, allocated_gib=allocated_gib)
+        signals.verification(lost_events)
+
+        announcements = Announcements(self, "Announcements", environment=names.environment, topic=topic)
+        announcements.failed_backup_jobs(names.primary_vault_name)
+        announcements.failed_copy_jobs(vault_arn)
+        announcements.unproven_restores(state_machine_arns)
+        announcements.failed_deployments()
+        announcements.database_events(names.instance_identifier)
+
+        ContinuityDashboard(self, "Continuity", deployment=deployment)

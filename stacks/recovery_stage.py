@@ -106,7 +106,18 @@ class RecoveryStage(Stage):
         devices = DeviceBackupsStack(
             self, "DeviceBackups", **primary, recovery_key_arn=network.recovery_device_backups_key_arn
         )
-        observability = ObservabilityStack(self, "Observability", **primary, alarm_emails=e.alarm_emails)
+        observability = ObservabilityStack(
+            self,
+            "Observability",
+            **primary,
+            alarm_emails=e.alarm_emails,
+            allocated_gib=e.database.allocated_gib,
+            manifest=database.manifest,
+            state_machine_arns=backup.state_machine_arns,
+            vault_arn=backup.vault_arn,
+            lost_events=backup.verification.lost_events,
+            serving=not e.serves_from_recovery,
+        )
         standby = RecoveryStandbyStack(
             self,
             "RecoveryStandby",

@@ -1,23 +1,28 @@
 """What waits in the recovery region: the replica, a pilot light of the application, and the proof of the copies."""
 
 from collections.abc import Sequence
+from typing import cast
 
 from aws_cdk import CfnOutput
 from aws_cdk import aws_backup as backup
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from continuity.alarm_topic import AlarmTopic
+from continuity.announcements import Announcements
 from continuity.api_service import ApiService, Image, PublicName, Scale
 from continuity.buckets import EvidenceStore
 from continuity.deployment import Deployment
 from continuity.postgres import Calendar, InstanceSize
 from continuity.pulse import Heartbeat, ManifestTaker
 from continuity.replica import Replica
+from continuity.restore_test_watch import RestoreTestWatch
 from continuity.restore_testing import RestoreTarget, RestoreTest
 from continuity.restore_verification import RestoreVerification
+from continuity.signals import Signals
 from recovery import objectives
 from stacks.regional_stack import RegionalStack
 
@@ -57,7 +62,7 @@ class RecoveryStandbyStack(RegionalStack):
             calendar=calendar,
         )
         Heartbeat(self, "Heartbeat", deployment=deployment, connection=replica.connection, enabled=serving)
-        ManifestTaker(
+        manifest = ManifestTaker(
             self,
             "Manifest",
             deployment=deployment,
@@ -99,6 +104,28 @@ class RecoveryStandbyStack(RegionalStack):
             evidence=evidence,
             source_identifier=names.instance_identifier,
         )
+        watch = RestoreTestWatch(
+            self,
+            "RestoreTestWatch",
+            deployment=deployment,
+            plan=test.plan,
+            test_schedule=objectives.RECOVERY_RESTORE_TEST_SCHEDULE,
+        )
+
+        signals = Signals(self, "Signals", deployment=deployment, topic=topic)
+        if serving:
+            signals.heartbeat()
+        else:
+            signals.replication(names.replica_identifier)
+        signals.manifest(cast(lambda_.IFunction, manifest.function))
+        signals.storage(names.replica_identifier, allocated_gib=size.allocated_gib)
+        signals.verification(verification.lost_events)
+
+        announcements = Announcements(self, "Announcements", environment=names.environment, topic=topic)
+        announcements.unproven_restores([verification.machine.state_machine_arn, watch.machine.state_machine_arn])
+        announcements.failed_deployments()
+        announcements.database_events(names.replica_identifier)
+
         CfnOutput(self, "ReplicaIdentifier", value=replica.instance.ref)
         CfnOutput(self, "RestoreTestingPlanName", value=test.plan.restore_testing_plan_name)
         CfnOutput(self, "VerificationStateMachineArn", value=verification.machine.state_machine_arn)

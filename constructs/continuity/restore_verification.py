@@ -24,6 +24,17 @@ from continuity.restore_testing import RestoreTarget
 from recovery import objectives
 
 EVENT_RETENTION = Duration.days(14)  # the longest a queue keeps a message
+# FAILED is here for errors of the machine itself, such as an answer without a field; a verdict that stands, stands.
+STOPPED = ["FAILED", "TIMED_OUT", "ABORTED"]
+# What a second attempt can cure; Step Functions sees the names of Python's exceptions.
+PASSING_ERRORS = [
+    "ClientError",
+    "ConnectTimeoutError",
+    "EndpointConnectionError",
+    "ReadTimeoutError",
+    "RestoreNotReadyError",
+    "Lambda.TooManyRequestsException",
+]
 
 
 class RestoreVerification(Construct):
@@ -264,7 +275,7 @@ class RestoreVerification(Construct):
         """
         timeout = function.timeout
         assert timeout is not None  # noqa: S101 - every function of ours has one
-        return tasks.LambdaInvoke(
+        task = tasks.LambdaInvoke(
             self,
             id,
             lambda_function=cast(lambda_.IFunction, function),
@@ -275,6 +286,8 @@ class RestoreVerification(Construct):
             retry_on_service_exceptions=True,
             task_timeout=sfn.Timeout.duration(timeout.plus(Duration.seconds(30))),
         )
+        task.add_retry(errors=PASSING_ERRORS, interval=Duration.seconds(10), max_attempts=3, backoff_rate=2)
+        return task
 
     # -- events -------------------------------------------------------------------------------------------------------
 
@@ -295,11 +308,11 @@ class RestoreVerification(Construct):
         events.Rule(
             self,
             "VerificationStopped",
-            description="A verification timed out or was aborted: record the restore as not proven",
+            description="A verification stopped: record the restore as not proven, unless it has its verdict already",
             event_pattern=events.EventPattern(
                 source=["aws.states"],
                 detail_type=["Step Functions Execution Status Change"],
-                detail={"stateMachineArn": [self.machine.state_machine_arn], "status": ["TIMED_OUT", "ABORTED"]},
+                detail={"stateMachineArn": [self.machine.state_machine_arn], "status": STOPPED},
             ),
             targets=[invoke(self.judge, lost_events=self.lost_events)],
         )
