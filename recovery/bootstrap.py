@@ -15,9 +15,10 @@ VERIFIER_ROLE = "restore_verifier"
 # RDS signs a member of this role in with IAM; other servers do not have it.
 IAM_ROLE = "rds_iam"
 
-# pg_read_all_data also reads tables made later; pg_read_all_stats shows when other sessions' transactions began, which
+# pg_read_all_data also reads tables made later; pg_monitor (RDS lets its master user grant that, and none of its parts)
+# shows when other sessions' transactions began, which
 # decides which rows of a manifest are settled.
-_MEMBERSHIPS = {HEARTBEAT_ROLE: (), VERIFIER_ROLE: ("pg_read_all_data", "pg_read_all_stats")}
+_MEMBERSHIPS = {HEARTBEAT_ROLE: (), VERIFIER_ROLE: ("pg_read_all_data", "pg_monitor")}
 
 _SCHEMA = """
 CREATE SCHEMA IF NOT EXISTS continuity;
@@ -50,7 +51,7 @@ def bootstrap(connection: Connection) -> BootstrapReport:
     """Create what is missing and write the first heartbeat; safe to repeat, and safe when several run at once.
 
     The connection's role must own the database and hold CREATEROLE with ADMIN on pg_read_all_data,
-    pg_read_all_stats and, where it exists, rds_iam: RDS's master user does. Raises psycopg.Error.
+    pg_monitor and, where it exists, rds_iam: RDS's master user does. Raises psycopg.Error.
     """
     for attempt in range(_ATTEMPTS):
         try:
