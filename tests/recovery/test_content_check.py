@@ -183,7 +183,8 @@ def test_change_column_alone_explains_updates_and_finds_a_flipped_value(connecti
 def test_times_without_a_zone_prove_only_what_no_zone_can_make_recent(connection: Connection, prove: Prove):
     connection.execute(
         "CREATE TABLE local (id int PRIMARY KEY, v int, created_at timestamp NOT NULL, updated_at timestamp NOT NULL);"
-        "INSERT INTO local SELECT n, n, t, t FROM generate_series(1, 9) n, (SELECT now() - interval '2 days' AS t) AS then"
+        "INSERT INTO local SELECT n, n, t, t FROM generate_series(1, 9) n,"
+        " (SELECT now() - interval '2 days' AS t) AS past"
     )
     # A writer whose clock is 8 hours behind UTC, and one that is 5.5 hours ahead.
     west, east = "now() - interval '8 hours'", "now() + interval '5.5 hours'"

@@ -94,8 +94,13 @@ def test_file_holds_every_field_the_reader_expects():
         "rpo_measured_seconds": 300.0,
         "verdict": "PASS",
     }
-    expected = {"name": "content", "status": "PASS", "detail": "fine", "duration_seconds": 1.0, "measurements": {}}
-    assert written["checks"] == [expected]
+    check = written["checks"][0]
+    assert (check["name"], check["status"], check["detail"], check["duration_seconds"]) == (
+        "content",
+        "PASS",
+        "fine",
+        1,
+    )
 
 
 def test_verdict_written_into_the_file_by_hand_is_not_believed():
