@@ -3,11 +3,13 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from lab.cloud import Cloud, LabError
@@ -15,7 +17,7 @@ from lab.cloud import Cloud, LabError
 CHECKOUT = Path(__file__).parents[1]
 STAGE = "local"
 # The CLI waits for stacks itself; past this it hangs, and a hung drill proves nothing.
-CLI_TIMEOUT_SECONDS = 240
+CLI_TIMEOUT_SECONDS = 180
 
 Progress = Callable[[str], None]
 
@@ -131,7 +133,9 @@ def _cdk(
         text=True,
         start_new_session=True,
     )
-    limit = threading.Timer(CLI_TIMEOUT_SECONDS, process.kill)
+    # The whole session of processes: `cdk` is a script that starts node, which starts the app.
+    end = partial(os.killpg, process.pid, signal.SIGKILL)
+    limit = threading.Timer(CLI_TIMEOUT_SECONDS, end)
     limit.start()
     try:
         with log.open("w") as file:
@@ -143,8 +147,8 @@ def _cdk(
     finally:
         limit.cancel()
         if process.poll() is None:
-            process.kill()
+            end()
             process.wait()
     if code:
         tail = "\n".join(log.read_text().splitlines()[-30:])
-        raise LabError(f"cdk {arguments[0]} ended with {code}:\n{tail}")
+        raise LabError(f"cdk {arguments[0]} ended with {code}:\n{tail}\n{cloud.log_tail()}")
