@@ -1,0 +1,311 @@
+"""The functions of the verification's state machine: describe, check, judge."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from botocore.stub import ANY, Stubber
+
+from lambdas.check_restore.handler import handler as check_restore
+from lambdas.describe_restore import handler as describing
+from lambdas.describe_restore.handler import RestoreNotReadyError
+from lambdas.describe_restore.handler import handler as describe_restore
+from lambdas.judge_restore.handler import handler as judge_restore
+from lambdas.manifest.handler import handler as take_manifest
+from recovery.checks import CHECKS
+from recovery.database import Connection
+
+Stub = Callable[[str], Stubber]
+Objects = Callable[[str], Any]
+
+SOURCE = "arn:aws:rds:ap-south-1:123456789012:db:duskspendr-test"
+VAULT = "arn:aws:backup:ap-south-1:123456789012:backup-vault:duskspendr-test"
+POINT = "arn:aws:rds:ap-south-1:123456789012:snapshot:awsbackup:job-0"
+RESTORED = "arn:aws:rds:ap-south-1:123456789012:db:awsbackup-restore-test-1"
+
+
+def restore_event(**detail: Any) -> dict[str, Any]:
+    return {
+        "source": "aws.backup",
+        "detail-type": "Restore Job State Change",
+        "detail": {
+            "restoreJobId": "job-1",
+            "status": "COMPLETED",
+            "sourceResourceArn": SOURCE,
+            "createdResourceArn": RESTORED,
+            "recoveryPointArn": POINT,
+            "restoreTestingPlanArn": "arn:aws:backup:ap-south-1:123456789012:restore-testing-plan:plan",
+        }
+        | detail,
+    }
+
+
+def job(**more: Any) -> dict[str, Any]:
+    now = datetime.now(UTC)
+    known = {
+        "RestoreJobId": "job-1",
+        "Status": "COMPLETED",
+        "SourceResourceArn": SOURCE,
+        "CreatedResourceArn": RESTORED,
+        "RecoveryPointArn": POINT,
+        "BackupVaultArn": VAULT,
+        "CreationDate": now - timedelta(minutes=20),
+        "RecoveryPointCreationDate": now,
+    } | more
+    return {name: value for name, value in known.items() if value is not None}
+
+
+def instance(connection: Connection | None = None, status: str = "available") -> dict[str, Any]:
+    endpoint = {"Address": "127.0.0.1", "Port": connection.info.port if connection else 1}
+    found = {"DBInstanceIdentifier": "restored", "DBInstanceStatus": status, "EngineVersion": "18.6"}
+    return {"DBInstances": [found | ({"Endpoint": endpoint} if status == "available" else {})]}
+
+
+def execute(event: dict[str, Any], context: Any) -> tuple[dict[str, Any], list[dict[str, Any]], dict[str, Any]]:
+    """What the state machine does: describe, map over the checks, judge."""
+    restore = describe_restore({"input": event}, context)
+    results = [check_restore({"restore": restore, "check": name}, context) for name in restore["checks"]]
+    payload = {"input": event, "restore": restore, "results": results, "execution": "execution-1"}
+    return restore, results, judge_restore(json.loads(json.dumps(payload)), context)
+
+
+def answers(stubbed: Stub, connection: Connection, **more: Any) -> Stubber:
+    stubbed("rds").add_response("describe_db_instances", instance(connection))
+    backup = stubbed("backup")
+    backup.add_response("describe_restore_job", job(**more), {"RestoreJobId": "job-1"})
+    return backup
+
+
+def expect_verdict(backup: Stubber, status: str) -> None:
+    expected = {"RestoreJobId": "job-1", "ValidationStatus": status, "ValidationStatusMessage": ANY}
+    backup.add_response("put_restore_validation_result", {}, expected)
+
+
+def test_restored_copy_that_is_intact_passes(database: Connection, context: Any, stubbed: Stub, objects: Objects):
+    take_manifest({}, context)
+    backup = answers(stubbed, database)
+    expect_verdict(backup, "SUCCESSFUL")
+    restore, results, verdict = execute(restore_event(), context)
+    assert restore["checks"] == list(CHECKS)
+    assert [result["status"] for result in results] == ["passed"] * 4, results
+    assert verdict["verdict"] == "PASS", verdict
+    assert verdict["evidence_key"] == "evidence/duskspendr-test/job-1.json"
+    evidence = objects(verdict["evidence_key"])
+    assert (evidence["drill"], evidence["environment"], evidence["verdict"]) == ("restore-test", "test", "PASS")
+    assert 1200 <= evidence["objectives"][0]["rto_measured_seconds"] < 1260
+    assert len(evidence["checks"]) == 4
+
+
+def test_one_flipped_row_fails_and_is_told_to_aws_backup(
+    database: Connection, context: Any, stubbed: Stub, objects: Objects
+):
+    take_manifest({}, context)
+    database.execute("UPDATE notes SET body = 'Note 7' WHERE id = 7")
+    backup = answers(stubbed, database)
+    expect_verdict(backup, "FAILED")
+    _, _, verdict = execute(restore_event(), context)
+    assert verdict["verdict"] == "FAIL"
+    assert "public.notes" in verdict["summary"]
+    assert objects(verdict["evidence_key"])["verdict"] == "FAIL"
+
+
+def test_snapshot_is_not_passed_off_as_proof_of_the_rpo(
+    database: Connection, context: Any, stubbed: Stub, objects: Objects
+):
+    take_manifest({}, context)
+    expect_verdict(answers(stubbed, database), "SUCCESSFUL")
+    _, _, verdict = execute(restore_event(), context)
+    evidence = objects(verdict["evidence_key"])
+    assert evidence["objectives"][0]["rpo_target_seconds"] is None
+    assert "RPO not exercised" in evidence["notes"][0]
+
+
+def test_direct_request_measures_the_rpo(database: Connection, context: Any, stubbed: Stub, objects: Objects):
+    take_manifest({}, context)
+    stubbed("rds").add_response("describe_db_instances", instance(database), {"DBInstanceIdentifier": "restored"})
+    now = datetime.now(UTC)
+    request = {
+        "dbInstanceIdentifier": "restored",
+        "restoreStartedAt": (now - timedelta(minutes=5)).isoformat(),
+        "disasterTime": now.isoformat(),
+    }
+    _, _, verdict = execute(request, context)
+    assert verdict["verdict"] == "PASS", verdict
+    assert verdict["evidence_key"] == "evidence/duskspendr-test/execution-1.json"
+    (objective,) = objects(verdict["evidence_key"])["objectives"]
+    assert objective["rpo_target_seconds"] == 3600
+    assert 0 <= objective["rpo_measured_seconds"] < 60
+
+
+def test_repeat_keeps_the_first_verdict(database: Connection, context: Any, stubbed: Stub, objects: Objects):
+    take_manifest({}, context)
+    backup = answers(stubbed, database)
+    expect_verdict(backup, "SUCCESSFUL")
+    restore, results, first = execute(restore_event(), context)
+    before = objects(first["evidence_key"])
+    expect_verdict(backup, "SUCCESSFUL")
+    payload = {"input": restore_event(), "restore": restore, "execution": "execution-1"}
+    again = judge_restore(payload | {"results": results[:1]}, context)
+    assert again == first
+    assert objects(first["evidence_key"]) == before
+
+
+def test_validation_result_set_before_is_fine_when_it_says_the_same(database: Connection, context: Any, stubbed: Stub):
+    take_manifest({}, context)
+    backup = answers(stubbed, database)
+    backup.add_client_error("put_restore_validation_result", "InvalidRequestException", "already set")
+    backup.add_response("describe_restore_job", job(ValidationStatus="SUCCESSFUL"))
+    _, _, verdict = execute(restore_event(), context)
+    assert verdict["verdict"] == "PASS"
+
+
+def test_validation_result_that_says_otherwise_raises(database: Connection, context: Any, stubbed: Stub):
+    take_manifest({}, context)
+    backup = answers(stubbed, database)
+    backup.add_client_error("put_restore_validation_result", "InvalidRequestException", "already set")
+    backup.add_response("describe_restore_job", job(ValidationStatus="FAILED"))
+    with pytest.raises(ClientError, match="already set"):
+        execute(restore_event(), context)
+
+
+@pytest.mark.usefixtures("bucket")
+def test_restore_of_another_database_is_left_alone(context: Any):
+    """Without one call to AWS."""
+    other = restore_event(sourceResourceArn=SOURCE.replace("duskspendr-test", "billing"))
+    assert describe_restore({"input": other}, context)["ours"] is False
+
+
+@pytest.mark.usefixtures("bucket")
+def test_job_that_turns_out_to_be_anothers_is_left_alone(context: Any, stubbed: Stub):
+    stubbed("backup").add_response("describe_restore_job", job(SourceResourceArn=SOURCE.replace("-test", "-prod")))
+    assert describe_restore({"input": restore_event(sourceResourceArn=None)}, context)["ours"] is False
+
+
+@pytest.mark.usefixtures("bucket")
+def test_failed_restore_is_recorded_without_any_check(context: Any, stubbed: Stub, objects: Objects):
+    stubbed("backup").add_response("describe_restore_job", job(Status="FAILED"))
+    restore, results, verdict = execute(restore_event(status="FAILED"), context)
+    assert (restore["checks"], results, verdict["verdict"]) == ([], [], "FAIL")
+    evidence = objects(verdict["evidence_key"])
+    assert "the restore job ended as FAILED" in evidence["notes"]
+    assert evidence["objectives"][0]["rto_measured_seconds"] is None
+
+
+@pytest.mark.usefixtures("bucket")
+def test_instance_that_does_not_become_available_is_an_error(context: Any, stubbed: Stub):
+    context.remaining_seconds = 1
+    stubbed("backup").add_response("describe_restore_job", job())
+    stubbed("rds").add_response("describe_db_instances", instance(status="modifying"))
+    with pytest.raises(RestoreNotReadyError, match="found it modifying"):
+        describe_restore({"input": restore_event()}, context)
+
+
+def test_instance_that_is_still_modifying_is_waited_for(
+    database: Connection, context: Any, stubbed: Stub, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(describing, "POLL_SECONDS", 0.01)
+    stubbed("backup").add_response("describe_restore_job", job())
+    rds = stubbed("rds")
+    rds.add_response("describe_db_instances", instance(status="modifying"))
+    rds.add_response("describe_db_instances", instance(database))
+    assert describe_restore({"input": restore_event()}, context)["instance"]["port"] == database.info.port
+
+
+def test_newest_manifest_that_is_as_old_as_the_backup_is_taken(database: Connection, context: Any, stubbed: Stub):
+    older, newer, too_new = (take_manifest({}, context)["key"] for _ in range(3))
+    backed_up = datetime.strptime(newer.split("/")[-1], "%Y%m%dT%H%M%S%fZ.json").replace(tzinfo=UTC)
+    answers(stubbed, database, RecoveryPointCreationDate=backed_up)
+    key = describe_restore({"input": restore_event()}, context)["manifest_key"]
+    assert older < key == newer < too_new
+
+
+def test_creation_date_of_the_recovery_point_is_asked_for_when_the_job_does_not_say(
+    database: Connection, context: Any, stubbed: Stub
+):
+    created = datetime(2026, 1, 1, tzinfo=UTC)
+    backup = answers(stubbed, database, RecoveryPointCreationDate=None)
+    backup.add_response(
+        "describe_recovery_point",
+        {"CreationDate": created},
+        {"BackupVaultName": "duskspendr-test", "RecoveryPointArn": POINT},
+    )
+    restore = describe_restore({"input": restore_event()}, context)
+    assert restore["recovery_point_created_at"] == "2026-01-01T00:00:00Z"
+    assert restore["manifest_key"] is None
+
+
+def test_without_a_manifest_nothing_is_proven(database: Connection, context: Any, stubbed: Stub):
+    expect_verdict(answers(stubbed, database), "FAILED")
+    _, results, verdict = execute(restore_event(), context)
+    assert {result["status"] for result in results} == {"not_proven"}
+    assert "no manifest" in verdict["summary"]
+
+
+def test_unreachable_instance_is_not_proven(database: Connection, context: Any, stubbed: Stub):
+    take_manifest({}, context)
+    answers(stubbed, database)
+    restore = describe_restore({"input": restore_event()}, context)
+    restore["instance"]["port"] = 1
+    result = check_restore({"restore": restore, "check": "content"}, context)
+    assert result["status"] == "not_proven"
+    assert "X-Amz" not in result["detail"]
+
+
+@pytest.mark.parametrize("event", [{}, {"check": "content"}, {"check": "content", "restore": {"ours": "?"}}])
+@pytest.mark.usefixtures("bucket")
+def test_check_without_a_restore_is_not_proven(context: Any, event: dict[str, Any]):
+    assert check_restore(event, context)["status"] == "not_proven"
+
+
+def test_unknown_check_is_not_proven(database: Connection, context: Any, stubbed: Stub):
+    take_manifest({}, context)
+    answers(stubbed, database)
+    restore = describe_restore({"input": restore_event()}, context)
+    result = check_restore({"restore": restore, "check": "vibes"}, context)
+    assert (result["name"], result["status"]) == ("vibes", "not_proven")
+
+
+@pytest.mark.usefixtures("bucket")
+def test_error_on_the_way_is_judged_as_failed(context: Any, stubbed: Stub, objects: Objects):
+    expect_verdict(stubbed("backup"), "FAILED")
+    error = {"Error": "RestoreNotReadyError", "Cause": "expected DB instance x to be available"}
+    verdict = judge_restore({"input": restore_event(), "error": error, "execution": "execution-1"}, context)
+    assert verdict["verdict"] == "FAIL"
+    assert "RestoreNotReadyError" in verdict["summary"]
+    assert objects("evidence/duskspendr-test/job-1.json")["verdict"] == "FAIL"
+
+
+@pytest.mark.usefixtures("bucket")
+@pytest.mark.parametrize("status", ["TIMED_OUT", "ABORTED", "FAILED"])
+def test_execution_that_never_ended_is_judged_from_its_event(
+    context: Any, stubbed: Stub, objects: Objects, status: str
+):
+    expect_verdict(stubbed("backup"), "FAILED")
+    event = {
+        "source": "aws.states",
+        "detail-type": "Step Functions Execution Status Change",
+        "detail": {"name": "execution-1", "status": status, "input": json.dumps(restore_event()), "cause": None},
+    }
+    assert judge_restore(event, context)["verdict"] == "FAIL"
+    assert status in objects("evidence/duskspendr-test/job-1.json")["notes"][0]
+
+
+@pytest.mark.usefixtures("bucket")
+def test_unreadable_request_is_recorded_too(context: Any, objects: Objects):
+    error = {"Error": "InvalidRequestError", "Cause": "?"}
+    verdict = judge_restore({"input": {"what": 1}, "error": error, "execution": "execution-9"}, context)
+    assert verdict["verdict"] == "FAIL"
+    assert objects("evidence/duskspendr-test/execution-9.json")["objectives"][0]["rto_measured_seconds"] is None
+
+
+@pytest.mark.usefixtures("bucket")
+def test_verdict_and_measurements_are_published(context: Any, stubbed: Stub, capsys: pytest.CaptureFixture[str]):
+    expect_verdict(stubbed("backup"), "FAILED")
+    error = {"Error": "x", "Cause": "y"}
+    judge_restore({"input": restore_event(), "error": error, "execution": "execution-1"}, context)
+    (metric,) = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
+    assert metric["RestoreVerified"] == [0.0]
+    assert "MeasuredRtoSeconds" not in metric, "what was not measured is not published"
