@@ -38,19 +38,24 @@ def chosen_environments(app: App) -> "list[Environment]":
     )
 
 
+def populate(app: App) -> None:
+    """Add a Stage for each chosen environment, and the checks that stop the synthesis of what is not safe."""
+    chosen = chosen_environments(app)
+    from stacks.recovery_stage import RecoveryStage
+
+    for environment in chosen:
+        RecoveryStage(app, environment)
+    Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+
+
 def main() -> None:
-    """Synthesize the app into the folder that the CDK names."""
+    """Synthesize into the folder that the CDK names."""
     app = App()
     try:
-        environments = chosen_environments(app)
+        populate(app)
     except ValueError as error:
         print(f"The settings cannot be deployed. {error}", file=sys.stderr)  # noqa: T201 - a command's answer
         sys.exit(2)
-    from stacks.recovery_stage import RecoveryStage
-
-    for environment in environments:
-        RecoveryStage(app, environment)
-    Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     app.synth()
 
 

@@ -27,7 +27,7 @@ class NetworkStack(RegionalStack):
     ) -> None:
         super().__init__(scope, id, deployment=deployment, region=region)
         names = deployment.names
-        self.vpc = RegionNetwork(self, "Network", deployment=deployment, region=region, second_octet=0).vpc
+        self.vpc = RegionNetwork(self, "Network", deployment=deployment, second_octet=0).vpc
         replication = ImageReplication(
             self,
             "ImageReplication",

@@ -30,7 +30,7 @@ class RecoveryFoundationStack(RegionalStack):
     ) -> None:
         super().__init__(scope, id, deployment=deployment, region=region)
         names = deployment.names
-        self.vpc = RegionNetwork(self, "Network", deployment=deployment, region=region, second_octet=1).vpc
+        self.vpc = RegionNetwork(self, "Network", deployment=deployment, second_octet=1).vpc
         self.database_key = encryption_key(
             self,
             "DatabaseKey",

@@ -2,6 +2,7 @@
 
 from typing import TypedDict
 
+import jsii
 from aws_cdk import Environment, Stack
 from constructs import Construct
 
@@ -25,3 +26,9 @@ class RegionalStack(Stack):
             env=Environment(account=deployment.names.account, region=region),
             termination_protection=not deployment.destroyable,
         )
+
+    @property
+    @jsii.member(jsii_name="availabilityZones")
+    def availability_zones(self) -> list[str]:
+        """Zones a and b, which both regions have; asking AWS at synth would need credentials."""
+        return [f"{self.region}a", f"{self.region}b"]

@@ -51,8 +51,8 @@ class Announcements(Construct):
             source="aws.backup",
             detail_type="Copy Job State Change",
             detail={"state": ["FAILED", "ABORTED", "PARTIAL"], "sourceBackupVaultArn": [source_vault_arn]},
-            message=f"Copy job {_field('detail.copyJobId')} ended {_field('detail.state')}: a snapshot is missing in the"
-            f" recovery region. Copy it by hand: aws backup start-copy-job. At stake: {objectives.FULL.label}.",
+            message=f"Copy job {_field('detail.copyJobId')} ended {_field('detail.state')}: a snapshot is missing in"
+            f" the recovery region. Copy it by hand: aws backup start-copy-job. At stake: {objectives.FULL.label}.",
         )
 
     def unproven_restores(self, state_machine_arns: Sequence[str]) -> None:

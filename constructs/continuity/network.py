@@ -51,18 +51,15 @@ class Subnets:
 
 
 class RegionNetwork(Construct):
-    """VPC ``10.{second_octet}.0.0/16`` in zones a and b of ``region``, with flow logs and an S3 gateway endpoint.
+    """VPC ``10.{second_octet}.0.0/16`` in two zones, with flow logs and an S3 gateway endpoint."""
 
-    The zones are named, not looked up: a lookup at synth would need credentials.
-    """
-
-    def __init__(self, scope: Construct, id: str, *, deployment: Deployment, region: str, second_octet: int) -> None:  # noqa: A002
+    def __init__(self, scope: Construct, id: str, *, deployment: Deployment, second_octet: int) -> None:  # noqa: A002
         super().__init__(scope, id)
         self.vpc = ec2.Vpc(
             self,
             "Vpc",
             ip_addresses=cast(ec2.IIpAddresses, _FixedAddresses(second_octet)),
-            availability_zones=[f"{region}a", f"{region}b"],
+            max_azs=2,
             nat_gateways=2,
             # The restriction would be a custom resource on Node; no resource here uses the default group.
             restrict_default_security_group=False,

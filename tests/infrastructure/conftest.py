@@ -1,0 +1,40 @@
+"""Assemblies for the template tests."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.infrastructure.assemblies import ENVIRONMENTS, Assembly, synthesize
+
+_known: dict[str, Assembly] = {}
+
+
+@pytest.fixture(scope="session")
+def assemblies_folder(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """A folder that all workers of a session share."""
+    base = tmp_path_factory.getbasetemp()
+    return (base if worker_id == "master" else base.parent) / "assemblies"
+
+
+def _assembly(environment: str, folder: Path) -> Assembly:
+    if environment not in _known:
+        _known[environment] = synthesize(environment, folder / environment)
+    return _known[environment]
+
+
+@pytest.fixture(params=ENVIRONMENTS)
+def assembly(request: pytest.FixtureRequest, assemblies_folder: Path) -> Assembly:
+    """Each environment in turn."""
+    return _assembly(request.param, assemblies_folder)
+
+
+@pytest.fixture
+def prod(assemblies_folder: Path) -> Assembly:
+    """Production, for what does not differ between environments."""
+    return _assembly("prod", assemblies_folder)
+
+
+@pytest.fixture
+def local(assemblies_folder: Path) -> Assembly:
+    """The laboratory's environment."""
+    return _assembly("local", assemblies_folder)
