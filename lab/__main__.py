@@ -3,6 +3,8 @@
 import signal
 import sys
 import threading
+from collections.abc import Generator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
@@ -22,6 +24,7 @@ from lab.timeline import Timeline
 from recovery.evidence import CheckRecord, Evidence, judge
 from recovery.objectives import FULL
 
+INTERRUPTED = 130  # as shells report a command that Ctrl-C ended
 OUTPUT = Path(__file__).parents[1] / "build" / "drill"
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
@@ -39,7 +42,7 @@ def drill(
     timeline = Timeline()
     started = datetime.now(UTC)
     code = 0
-    with running_cloud() as cloud:
+    with _cleaned_up(timeline), running_cloud() as cloud:
         try:
             evidence = RestoreDrill(cloud, timeline, _pause if pause_before_proof else None).run()
             code = 0 if evidence.verdict == "PASS" else 1
@@ -61,21 +64,27 @@ def start() -> None:
     """Deploy, fill, and keep the lab running until Ctrl-C."""
     timeline = Timeline()
     try:
-        with running_cloud() as cloud:
+        with _cleaned_up(timeline), running_cloud() as cloud:
             deployment = _deploy(cloud, timeline)
-            with (
-                timeline.step("Fill the database"),
-                psycopg.connect(master_dsn(cloud, deployment), autocommit=True) as connection,
-            ):
-                workload.create(connection)
-            cloud.invoke(deployment.primary_region, deployment.output("Database", "ManifestFunctionName"))
+            with timeline.step("Fill the database"):
+                with psycopg.connect(master_dsn(cloud, deployment), autocommit=True) as connection:
+                    workload.create(connection)
+                cloud.invoke(deployment.primary_region, deployment.output("Database", "ManifestFunctionName"))
             _print_addresses(cloud)
             threading.Event().wait()
     except LabError as error:
         timeline.note(f"[red]the lab could not go on:[/red] {error}")
         raise typer.Exit(2) from None
+
+
+@contextmanager
+def _cleaned_up(timeline: Timeline) -> Generator[None]:
+    """Say, once everything is removed, that an interruption was heard."""
+    try:
+        yield
     except KeyboardInterrupt:
         timeline.note("stopped, and everything removed")
+        raise typer.Exit(INTERRUPTED) from None
 
 
 def _deploy(cloud: Cloud, timeline: Timeline) -> Deployment:
@@ -158,11 +167,7 @@ def _terminated(_number: int, _frame: FrameType | None) -> None:
 def main() -> None:
     """Run the command line; a termination cleans up as Ctrl-C does."""
     signal.signal(signal.SIGTERM, _terminated)
-    try:
-        app()
-    except KeyboardInterrupt:
-        typer.echo("stopped, and everything removed", err=True)
-        sys.exit(130)
+    app()
 
 
 if __name__ == "__main__":

@@ -17,6 +17,8 @@ def duration(seconds: float | None) -> str:
     """Seconds as people read them; None is "unmeasured", never zero."""
     if seconds is None:
         return "unmeasured"
+    if seconds < 0.1:
+        return f"{seconds * 1000:.0f} ms"
     if seconds < 60:
         return f"{seconds:.1f} s"
     if seconds < 3600:
@@ -72,7 +74,12 @@ def _chart(timeline: Timeline, begin: datetime | None, regions: tuple[str, str])
 
     return {
         "bars": [_bar(step, place(step.started_at), whole, regions) for step in steps],
-        "lines": [{"name": moment.name, "left": place(moment.at)} for moment in timeline.moments if moment.at >= first],
+        # Labels take turns on two rows, so that neighbours do not cover each other.
+        "lines": [
+            {"name": moment.name, "left": place(moment.at), "row": number % 2}
+            for number, moment in enumerate(timeline.moments)
+            if moment.at >= first
+        ],
         "ticks": [
             {"left": round(100 * tick / TICKS, 3), "label": duration(whole * tick / TICKS)} for tick in range(TICKS + 1)
         ],

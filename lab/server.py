@@ -39,7 +39,8 @@ def server_folder() -> Path:
     return Path(spec.origin).parent / "pginstall"
 
 
-def _everyone_may_enter(folder: Path) -> bool:
+def everyone_may_enter(folder: Path) -> bool:
+    """Whether any user can reach what lies in ``folder``."""
     return all(parent.stat().st_mode & 0o001 for parent in (folder, *folder.resolve().parents))
 
 
@@ -49,7 +50,7 @@ def usable_server(folder: Path) -> Path:
     A checkout below a home folder of mode 700 is the usual case.
     """
     source = server_folder()
-    if unprivileged_ids() is None or _everyone_may_enter(source):
+    if unprivileged_ids() is None or everyone_may_enter(source):
         return source
     copy = folder / "postgres"
     if not copy.exists():
@@ -94,9 +95,16 @@ def own_tree(folder: Path) -> None:
 
 
 def make_run_folder(parent: Path, names: Sequence[str] = ()) -> Path:
-    """Create ``parent`` and folders below it that the clusters' user can reach and write; return ``parent``."""
+    """Create ``parent`` and folders below it that the clusters' user can reach and write; return ``parent``.
+
+    Raises :class:`PostgresError` when a folder above is closed to that user.
+    """
     for folder in (parent, *(parent / name for name in names)):
         folder.mkdir(parents=True, exist_ok=True, mode=0o755)
         folder.chmod(0o755)
         own(folder)
+    if unprivileged_ids() is not None and not everyone_may_enter(parent):
+        raise PostgresError(
+            f"expected a folder that the user nobody may enter, found {parent} below a closed one: set TMPDIR anew"
+        )
     return parent

@@ -4,6 +4,7 @@ It ends itself when the process that started it is gone, so that no server outli
 """
 
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -28,20 +29,21 @@ def main() -> None:
     for part in (instances, backup_api, recorder):
         part.install()
     hooks.wrap_application(Control(os.environ["LAB_ACCOUNT"], instances, backup_api, recorder).wrap)
-    _follow_parent(instances)
+    _follow_parent(instances, folder)
     try:
         hooks.serve()
     finally:
         instances.destroy_all()
 
 
-def _follow_parent(instances: Instances) -> None:
+def _follow_parent(instances: Instances, folder: Path) -> None:
     parent = os.getppid()
 
     def watch() -> None:
         while os.getppid() == parent:
             time.sleep(0.5)
         instances.destroy_all()
+        shutil.rmtree(folder, ignore_errors=True)
         os._exit(1)
 
     threading.Thread(target=watch, name="follow-parent", daemon=True).start()

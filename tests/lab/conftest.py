@@ -1,6 +1,8 @@
 """A running emulator, shared by the tests of one worker."""
 
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -12,3 +14,11 @@ def cloud() -> Iterator[Cloud]:
     """An emulated cloud with nothing deployed."""
     with running_cloud() as cloud:
         yield cloud
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A temporary folder that the clusters' user may enter; pytest's own are private."""
+    with tempfile.TemporaryDirectory(prefix="continuity-test-") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)

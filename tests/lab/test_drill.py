@@ -5,6 +5,8 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -35,9 +37,7 @@ class Run:
 def begin(folder: Path, *arguments: str) -> Run:
     temporary = folder / "tmp"
     temporary.mkdir()
-    for parent in (temporary, *temporary.parents):  # the database's user has to enter
-        if parent.name.startswith(("pytest", "test_", "popen", "drill", "tmp")) and parent != Path("/tmp"):  # noqa: S108
-            parent.chmod(0o755)
+    temporary.chmod(0o755)
     process = subprocess.Popen(
         [sys.executable, "-m", "lab", "drill", "--output", str(folder / "out"), *arguments],
         stdin=subprocess.PIPE,
@@ -60,11 +60,13 @@ def read_until(stream: IO[str], needle: str) -> tuple[str, list[str]]:
 
 
 @pytest.fixture(scope="module")
-def passed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, str]:
+def passed() -> Iterator[tuple[Run, str]]:
     """A drill that nobody disturbed, and what it printed."""
-    run = begin(tmp_path_factory.mktemp("drill"))
-    printed, _ = run.process.communicate(timeout=PATIENCE_SECONDS)
-    return run, printed
+    with tempfile.TemporaryDirectory(prefix="continuity-test-") as name:
+        Path(name).chmod(0o755)
+        run = begin(Path(name))
+        printed, _ = run.process.communicate(timeout=PATIENCE_SECONDS)
+        yield run, printed
 
 
 @pytest.mark.xdist_group("drill")
@@ -115,8 +117,8 @@ class TestUndisturbedDrill:
 
 
 @pytest.mark.xdist_group("disturbed-drill")
-def test_one_flipped_row_turns_the_drill_to_fail(tmp_path: Path) -> None:
-    run = begin(tmp_path, "--pause-before-proof")
+def test_one_flipped_row_turns_the_drill_to_fail(open_folder: Path) -> None:
+    run = begin(open_folder, "--pause-before-proof")
     assert run.process.stdout is not None
     line, _ = read_until(run.process.stdout, "DSN: ")
     with psycopg.connect(line.split("DSN: ", 1)[1].strip(), autocommit=True) as connection:
@@ -138,8 +140,8 @@ def test_one_flipped_row_turns_the_drill_to_fail(tmp_path: Path) -> None:
 
 @pytest.mark.xdist_group("disturbed-drill")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_interrupted_drill_cleans_up(tmp_path: Path, number: int) -> None:
-    run = begin(tmp_path)
+def test_interrupted_drill_cleans_up(open_folder: Path, number: int) -> None:
+    run = begin(open_folder)
     assert run.process.stdout is not None
     read_until(run.process.stdout, "Bootstrap both regions")
     run.process.send_signal(number)

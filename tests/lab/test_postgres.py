@@ -6,15 +6,12 @@ import psycopg
 import pytest
 
 from lab.postgres import Cluster
-from lab.server import PostgresError, make_run_folder, unprivileged_ids
+from lab.server import PostgresError, everyone_may_enter, make_run_folder, unprivileged_ids
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    for parent in (tmp_path, *tmp_path.parents):  # pytest's folders are private; the clusters' user has to enter them
-        if parent.owner() == Path.home().owner() and parent.name.startswith(("pytest", "test_")):
-            parent.chmod(0o755)
-    return make_run_folder(tmp_path / "run")
+def folder(open_folder: Path) -> Path:
+    return make_run_folder(open_folder / "run")
 
 
 def test_cluster_never_runs_as_root(cluster: Cluster) -> None:
@@ -80,3 +77,11 @@ def test_iam_role_signs_in_without_a_password_only_where_iam_is_on(folder: Path)
     with pytest.raises(psycopg.OperationalError, match="rejects connection"):
         psycopg.connect(cluster.dsn(user="verifier", password="a-token"))
     cluster.destroy()
+
+
+def test_folder_below_a_closed_one_is_out_of_reach(open_folder: Path) -> None:
+    inner = open_folder / "closed" / "inner"
+    inner.mkdir(parents=True)
+    assert everyone_may_enter(inner)
+    inner.parent.chmod(0o700)
+    assert not everyone_may_enter(inner)

@@ -60,7 +60,15 @@ def page(folder: Path, evidence: dict[str, Any]) -> str:
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(None, "unmeasured"), (0.04, "0.0 s"), (59.94, "59.9 s"), (1800, "30 min"), (61, "1 min 1 s"), (14400, "4 h")],
+    [
+        (None, "unmeasured"),
+        (0.04, "40 ms"),
+        (0.41, "0.4 s"),
+        (59.94, "59.9 s"),
+        (1800, "30 min"),
+        (61, "1 min 1 s"),
+        (14400, "4 h"),
+    ],
 )
 def test_duration_reads_as_people_say_it(seconds: float | None, text: str) -> None:
     assert duration(seconds) == text
@@ -83,7 +91,7 @@ def test_close_up_starts_at_the_last_backup(tmp_path: Path, evidence: dict[str, 
 
 def test_disaster_is_marked_where_it_happened(tmp_path: Path, evidence: dict[str, Any]) -> None:
     whole = page(tmp_path, evidence)
-    assert '<span style="left: 50.0%">disaster</span>' in whole
+    assert '<span class="row0" style="left: 50.0%">disaster</span>' in whole
 
 
 def test_recorded_types_are_named_with_their_reason(tmp_path: Path, evidence: dict[str, Any]) -> None:
