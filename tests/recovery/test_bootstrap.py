@@ -37,6 +37,8 @@ def test_second_run_changes_nothing(connection: Connection):
 def test_bootstraps_at_once_all_succeed(cluster: Cluster):
     """Two functions of a deploy that was repeated, or the databases of one cluster."""
     names = [f"many_{uuid4().hex[:8]}" for _ in range(3)]
+    for role in (HEARTBEAT_ROLE, VERIFIER_ROLE):
+        _drop_role(cluster, role)
     with cluster.connect() as admin:
         for name in names:
             admin.execute(f'CREATE DATABASE "{name}"'.encode())
@@ -51,6 +53,18 @@ def test_bootstraps_at_once_all_succeed(cluster: Cluster):
         finally:
             for name in names:
                 admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
+
+
+def test_role_made_meanwhile_in_another_database_is_taken_as_it_is(cluster: Cluster, connection: Connection):
+    _drop_role(cluster, HEARTBEAT_ROLE)
+    with psycopg.connect(cluster.dsn()) as elsewhere, ThreadPoolExecutor(1) as pool, cluster.connect() as admin:
+        elsewhere.execute(f"CREATE ROLE {HEARTBEAT_ROLE} LOGIN".encode())
+        report = pool.submit(bootstrap, connection)
+        waiting = "SELECT 1 FROM pg_stat_activity WHERE pid = %s AND wait_event_type = 'Lock'"
+        while not admin.execute(waiting, (connection.info.backend_pid,)).fetchone():
+            assert not report.done()
+        elsewhere.commit()
+        assert f"role {HEARTBEAT_ROLE}" not in report.result(30).created
 
 
 def test_heartbeat_role_appends_and_cannot_rewrite(connection: Connection, dsn: str):
