@@ -94,7 +94,7 @@ class RestoreTest(Construct):
                 "publiclyAccessible": "false",
             },
         )
-        selection.add_dependency(self.plan)
+        selection.add_resource_dependency(self.plan)
 
     @staticmethod
     def _json_array(value: str) -> str:

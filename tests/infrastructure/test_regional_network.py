@@ -9,7 +9,9 @@ STACKS = [stack for stack, _, _ in PLACES]
 
 
 @pytest.mark.parametrize(("stack", "octet", "region"), PLACES)
-def test_vpc_and_subnets_have_the_product_contexts_addresses(assembly: Assembly, stack: str) -> None:
+def test_vpc_and_subnets_have_the_product_contexts_addresses(
+    assembly: Assembly, stack: str, octet: int, region: str
+) -> None:
     assert assembly.only(stack, "AWS::EC2::VPC")["CidrBlock"] == f"10.{octet}.0.0/16"
     subnets = {s["CidrBlock"]: s["AvailabilityZone"] for s in assembly.properties(stack, "AWS::EC2::Subnet")}
     thirds = {1: "a", 2: "b", 10: "a", 20: "b", 100: "a", 200: "b"}
