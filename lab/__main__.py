@@ -156,7 +156,8 @@ def _print_addresses(cloud: Cloud) -> None:
         f" AWS_ACCESS_KEY_ID={cloud.account} AWS_SECRET_ACCESS_KEY=lab\n"
     )
     for instance in cloud.listing("instances"):
-        typer.echo(f"  {instance['identifier']} in {instance['region']}\n    dr verify --dsn '{instance['dsn']}' ...")
+        typer.echo(f"  {instance['identifier']} in {instance['region']}\n    {instance['dsn']}")
+    typer.echo("\n  .venv/bin/dr manifest --dsn 'host=127.0.0.1 ...' --out manifest.json")
     typer.echo(f"\n  logs: {cloud.log}\n\nStop it with Ctrl-C; nothing stays behind.")
 
 
