@@ -6,6 +6,7 @@ binaries and which user.
 
 import contextlib
 import os
+import random
 import secrets
 import shutil
 import signal
@@ -21,6 +22,7 @@ from psycopg.conninfo import make_conninfo
 from lab.server import PostgresError, as_user, own, own_tree, usable_server
 
 HOST = "127.0.0.1"
+LISTENING_PORTS = (10_000, 32_000)
 START_TIMEOUT_SECONDS = 30
 STOP_TIMEOUT_SECONDS = 15
 
@@ -41,10 +43,16 @@ SETTINGS = {
 
 
 def free_port() -> int:
-    """A TCP port on 127.0.0.1 that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
+    """A TCP port on 127.0.0.1 that was free a moment ago.
+
+    Below the range from which the kernel takes ports for outgoing connections, so that none of those takes it before
+    its server does.
+    """
+    while True:
+        port = random.randint(*LISTENING_PORTS)  # noqa: S311 - a port, not a secret
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind((HOST, port))
+            return port
 
 
 @dataclass
