@@ -1,0 +1,36 @@
+"""Who may import whom, where import-linter cannot look: modules that are no packages, and the bare source root."""
+
+import ast
+from pathlib import Path
+
+import constructs
+
+CHECKOUT = Path(__file__).parents[1]
+ROOMS = {"app", "environments", "stacks", "continuity", "recovery", "lambdas", "operations", "lab"}
+
+
+def imports_of(module: str) -> set[str]:
+    """The rooms' modules that a module imports, as it spells them."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse((CHECKOUT / f"{module}.py").read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return {name for name in found if name.split(".")[0] in ROOMS}
+
+
+def test_environments_know_only_objectives_and_windows() -> None:
+    assert {".".join(name.split(".")[:2]) for name in imports_of("environments")} <= {
+        "recovery.objectives",
+        "recovery.windows",
+    }
+
+
+def test_app_only_builds_stages_from_environments() -> None:
+    assert {name.split(".")[0] for name in imports_of("app")} <= {"stacks", "environments", "continuity"}
+
+
+def test_constructs_folder_never_shadows_the_package_of_that_name() -> None:
+    assert not (CHECKOUT / "constructs" / "__init__.py").exists()
+    assert "site-packages" in str(constructs.__file__)
