@@ -151,7 +151,11 @@ class ApiService(Construct):
             drop_invalid_header_fields=True,
             deletion_protection=not self._deployment.destroyable,
         )
-        balancer.log_access_logs(log_bucket(self, "AccessLogs", deployment=self._deployment))
+        access_logs = log_bucket(self, "AccessLogs", deployment=self._deployment)
+        acknowledge(
+            access_logs, {"S1": "This is where the load balancer's log goes; a log of the log would feed itself."}
+        )
+        balancer.log_access_logs(access_logs)
         acknowledge(
             balancer,
             {"EC23": "The product's public entrance: phones reach it from anywhere, and nothing else is public."},

@@ -9,6 +9,7 @@ from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from continuity.acknowledgement import acknowledge_template
 from continuity.deployment import Deployment
 
 PUBLIC, PRIVATE, DATABASE = "Public", "Private", "Database"
@@ -70,6 +71,9 @@ class RegionNetwork(Construct):
                 ec2.SubnetConfiguration(name=PRIVATE, subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS, cidr_mask=24),
                 ec2.SubnetConfiguration(name=DATABASE, subnet_type=ec2.SubnetType.PRIVATE_ISOLATED, cidr_mask=24),
             ],
+        )
+        acknowledge_template(
+            self.vpc, "W3010", "The zones are named so that a synthesis needs neither credentials nor a look-up."
         )
         self.vpc.add_gateway_endpoint("S3", service=ec2.GatewayVpcEndpointAwsService.S3, subnets=[Subnets.private])
         flow_logs = logs.LogGroup(self, "FlowLogs", retention=deployment.log_retention, removal_policy=deployment.keep)

@@ -83,17 +83,18 @@ class RestoreVerification(Construct):
             timeout=Duration.minutes(5),
         )
         role = function.execution_role
+        _allow_on_restore_jobs(role, "backup:DescribeRestoreJob")
         _allow(
             role,
-            ["backup:DescribeRestoreJob", "rds:DescribeDBInstances"],
-            "*",
-            "A restore job has no ARN to grant on, and the restored instance gets its name from the restore.",
+            ["rds:DescribeDBInstances"],
+            f"arn:aws:rds:{self._region}:{self._account}:db:*",
+            "The restored instance gets its name from the restore, which nobody knows at deploy.",
         )
         _allow(
             role,
             ["backup:DescribeRecoveryPoint"],
             f"arn:aws:rds:{self._region}:{self._account}:snapshot:awsbackup:*",
-            "AWS Backup names the snapshots it takes.",
+            "AWS Backup names the snapshots it takes; the prefix is all of the name that is known.",
         )
         self._evidence.grant_list_manifests(role)
         self._evidence.grant_read(role, "manifests")
@@ -128,12 +129,7 @@ class RestoreVerification(Construct):
             timeout=Duration.minutes(2),
         )
         role = function.execution_role
-        _allow(
-            role,
-            ["backup:DescribeRestoreJob", "backup:PutRestoreValidationResult"],
-            "*",
-            "A restore job has no ARN to grant on.",
-        )
+        _allow_on_restore_jobs(role, "backup:DescribeRestoreJob", "backup:PutRestoreValidationResult")
         self._evidence.grant_read(role, "manifests")
         self._evidence.grant_read(role, "evidence")
         self._evidence.grant_write(role, "evidence")
@@ -349,6 +345,10 @@ def _resource_of(function: PythonFunction) -> CfnElement:
     resource = function.node.default_child
     assert isinstance(resource, CfnElement)  # noqa: S101 - the L2's own resource
     return resource
+
+
+def _allow_on_restore_jobs(role: iam.IRole, *actions: str) -> None:
+    _allow(role, list(actions), "*", "AWS Backup's actions on restore jobs know no resource to grant on.")
 
 
 def _allow(role: iam.IRole, actions: list[str], resource: str, reason: str) -> None:

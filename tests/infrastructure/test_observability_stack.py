@@ -22,8 +22,8 @@ def alarms(assembly: Assembly) -> dict[str, dict[str, Any]]:
 
 
 def services(statement: dict[str, Any]) -> set[str]:
-    principal = statement["Principal"]
-    names = principal.get("Service", []) if isinstance(principal, dict) else []
+    principal: Any = statement["Principal"]
+    names: str | list[str] = [] if isinstance(principal, str) else principal.get("Service", [])
     return {names} if isinstance(names, str) else set(names)
 
 

@@ -77,7 +77,7 @@ def failed_over(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str,
     )
     stage = RecoveryStage(app, settings)
     stacks = [child for child in stage.node.children if isinstance(child, Stack)]
-    return {stack.node.id: Template.from_stack(stack).to_json() for stack in stacks}
+    return {stack.node.id: dict(Template.from_stack(stack).to_json()) for stack in stacks}
 
 
 def of_type(template: dict[str, Any], kind: str) -> list[dict[str, Any]]:
