@@ -54,8 +54,11 @@ def one_error(*, dsn: str, as_json: bool) -> Generator[None]:
         yield
     except (typer.Exit, typer.Abort, KeyboardInterrupt):
         raise
-    except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName):
-        _stop("expected the table continuity.heartbeat, found none: run `dr bootstrap` on this database first", as_json)
+    except psycopg.errors.UndefinedTable as error:
+        message = error.diag.message_primary or str(error)
+        if "continuity" in message:
+            message = "expected the table continuity.heartbeat, found none: run `dr bootstrap` on this database first"
+        _stop(message, as_json)
     except psycopg.errors.ReadOnlySqlTransaction:
         _stop("expected a database that takes writes, found a read-only one: use the primary's DSN", as_json)
     except psycopg.errors.InsufficientPrivilege as error:

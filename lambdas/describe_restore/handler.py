@@ -1,7 +1,7 @@
 """First step of the verification: which restore is it, is it ours, and what is it to be held against?"""
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from aws_lambda_powertools import Logger
@@ -12,6 +12,7 @@ from lambdas.shared.evidence_store import newest_manifest_key
 from lambdas.shared.restore import RestoreDescription, RestoredInstance
 from lambdas.shared.settings import EvidenceSettings
 from recovery.checks import CHECKS
+from recovery.objectives import FULL
 from recovery.restore_requests import InvalidRequestError, RestoreRequest, instance_of, parse_restore_request
 
 logger = Logger()
@@ -57,7 +58,7 @@ def _describe(request: RestoreRequest, settings: EvidenceSettings, context: Lamb
     return description.model_copy(
         update={
             "instance": _instance(identifier, context),
-            "manifest_key": newest_manifest_key(settings, not_after=_backed_up_at(description)),
+            "manifest_key": _manifest_key(description, settings),
             "checks": tuple(CHECKS),
         }
     )
@@ -90,9 +91,15 @@ def _recovery_point_created_at(job: Any) -> datetime | None:  # noqa: ANN401 - b
     return backup().describe_recovery_point(BackupVaultName=vault_name, RecoveryPointArn=arn)["CreationDate"]
 
 
-def _backed_up_at(description: RestoreDescription) -> datetime:
-    """The moment up to which the restored copy has to hold everything."""
-    return description.recovery_point_created_at or description.disaster_time or datetime.now(UTC)
+def _manifest_key(description: RestoreDescription, settings: EvidenceSettings) -> str | None:
+    """The newest manifest of which the restored copy has to hold everything; None when there is none."""
+    if description.recovery_point_created_at is not None:
+        return newest_manifest_key(settings, not_after=description.recovery_point_created_at)
+    disaster = description.disaster_time or datetime.now(UTC)
+    # A copy within the RPO may lack what a manifest of the last moments has seen, but nothing of an older one. A young
+    # database has only the last moments' to offer.
+    rpo = FULL.rpo or timedelta()
+    return newest_manifest_key(settings, not_after=disaster - rpo) or newest_manifest_key(settings, not_after=disaster)
 
 
 def _instance(identifier: str, context: LambdaContext) -> RestoredInstance:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import psycopg
 
-from recovery.checks.outcome import CheckContext, Measurement, Outcome
+from recovery.checks.outcome import CheckContext, Measurement, Outcome, counted
 from recovery.database import Connection
 from recovery.fingerprint import ALGORITHM, Bucket, read_buckets
 from recovery.manifest import Manifest, TableContent
@@ -72,11 +72,11 @@ def _fault(table: TableContent, expected: Bucket, given: Bucket) -> str | None:
     else:
         gone, added = expected.created - given.created, given.created - expected.created
     if added > 0:
-        return f"has {_rows(added)} that the manifest does not have"
+        return f"has {counted(added, 'row')} that the manifest does not have"
     if gone > 0 and not table.may_lose_rows:
-        return f"lost {_rows(gone)}"
+        return f"lost {counted(gone, 'row')}"
     if left < 0:
-        return f"has {_rows(-left)} whose change time went back"
+        return f"has {counted(-left, 'row')} whose change time went back"
     if left == 0 and expected.fingerprint != given.fingerprint:
         return "has a row that was changed"
     return None
@@ -93,20 +93,16 @@ def _outcome(tally: _Tally, *, tables: int, manifest: Manifest) -> Outcome:
     }
     if tally.findings:
         return Outcome(status="failed", detail=summary(tally.findings), measurements=measurements)
-    proven = f"{tally.proven} of {tally.rows} rows in {tables} tables proven to the bit"
+    proven = f"{tally.proven} of {counted(tally.rows, 'row')} in {counted(tables, 'table')} proven to the bit"
     if share is not None:
         proven += f" ({share:.2%})"
     if tally.explained:
-        proven += f", {tally.explained} buckets explained by later changes"
+        proven += f", {counted(tally.explained, 'bucket')} explained by later changes"
     if manifest.rows and not tally.proven:
         return Outcome(
             status="not_proven",
-            detail=f"{proven}: the manifest settled {manifest.settled_rows} of its {manifest.rows} rows, and none of"
-            " them could be compared; take a newer manifest",
+            detail=f"{proven}: the manifest settled {manifest.settled_rows} of its {counted(manifest.rows, 'row')}, and"
+            " none of them could be compared; take a newer manifest",
             measurements=measurements,
         )
     return Outcome(status="passed", detail=proven, measurements=measurements)
-
-
-def _rows(count: int) -> str:
-    return "1 row" if count == 1 else f"{count} rows"

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from recovery.checks.outcome import CheckContext, Outcome
+from recovery.checks.outcome import CheckContext, Outcome, counted
 from recovery.database import Connection
 from recovery.heartbeat import has_pulse, heartbeat_at, newest_heartbeat, read_pulse
 
@@ -38,7 +38,7 @@ def check_heartbeat(connection: Connection, context: CheckContext) -> Outcome:
         dated = f"the newest {seconds:.1f} s before the disaster time"
     return Outcome(
         status="passed",
-        detail=f"{length} heartbeats in an unbroken chain, {dated}",
+        detail=f"{counted(length, 'heartbeat')} in an unbroken chain, {dated}",
         measurements={**measurements, "rpo_seconds": seconds},
     )
 

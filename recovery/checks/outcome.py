@@ -35,3 +35,8 @@ class Outcome:
     status: Status
     detail: str
     measurements: dict[str, Measurement] = field(default_factory=dict[str, Measurement])
+
+
+def counted(count: int, noun: str) -> str:
+    """A number with its noun: ``1 row``, ``2 rows``."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

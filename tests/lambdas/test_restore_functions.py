@@ -15,12 +15,15 @@ from lambdas.describe_restore.handler import RestoreNotReadyError
 from lambdas.describe_restore.handler import handler as describe_restore
 from lambdas.judge_restore.handler import handler as judge_restore
 from lambdas.manifest.handler import handler as take_manifest
+from lambdas.shared import aws
+from lambdas.shared.evidence_store import manifest_key
 from recovery.checks import CHECKS
 from recovery.database import Connection
 
 Stub = Callable[[str], Stubber]
 Objects = Callable[[str], Any]
 
+REGION, IDENTIFIER = "ap-south-1", "duskspendr-test"
 SOURCE = "arn:aws:rds:ap-south-1:123456789012:db:duskspendr-test"
 VAULT = "arn:aws:backup:ap-south-1:123456789012:backup-vault:duskspendr-test"
 POINT = "arn:aws:rds:ap-south-1:123456789012:snapshot:awsbackup:job-0"
@@ -220,6 +223,20 @@ def test_newest_manifest_that_is_as_old_as_the_backup_is_taken(database: Connect
     answers(stubbed, database, RecoveryPointCreationDate=backed_up)
     key = describe_restore({"input": restore_event()}, context)["manifest_key"]
     assert older < key == newer < too_new
+
+
+@pytest.mark.parametrize(("ages_minutes", "chosen"), [((30, 90, 150), 90), ((30, 20), 20)])
+def test_copy_within_the_rpo_is_held_against_a_manifest_it_must_hold_whole(
+    database: Connection, bucket: str, context: Any, stubbed: Stub, ages_minutes: tuple[int, ...], chosen: int
+):
+    disaster = datetime.now(UTC)
+    keys = {age: manifest_key(IDENTIFIER, disaster - timedelta(minutes=age)) for age in ages_minutes}
+    for key in keys.values():
+        aws.s3(REGION).put_object(Bucket=bucket, Key=key, Body=b"{}")
+    stubbed("rds").add_response("describe_db_instances", instance(database))
+    started = disaster.isoformat()
+    request = {"dbInstanceIdentifier": "restored", "restoreStartedAt": started, "disasterTime": started}
+    assert describe_restore({"input": request}, context)["manifest_key"] == keys[chosen]
 
 
 def test_creation_date_of_the_recovery_point_is_asked_for_when_the_job_does_not_say(

@@ -203,7 +203,7 @@ def test_manifest_of_which_nothing_was_settled_proves_nothing(connection: Connec
     )
     result = prove()
     assert result.status == "not_proven"
-    assert "settled 0 of its 1 rows" in result.detail
+    assert "settled 0 of its 1 row" in result.detail
 
 
 def test_empty_database_has_nothing_to_prove(prove: Prove):
