@@ -19,6 +19,9 @@ MINUTES_CLEAR_OF_WINDOW = 60
 # The longest RDS keeps automated backups, replicated ones included.
 MAX_AUTOMATED_RETENTION_DAYS = 35
 
+# PagerDuty takes alarms by e-mail, which needs no secret in the settings.
+ON_CALL = "oncall@duskspendr.app"
+
 LogRetentionDays = Literal[1, 7, 30, 90, 365]
 
 
@@ -29,6 +32,10 @@ class SettingsError(ValueError):
 def _require(condition: bool, setting: str, *, expected: str, found: object, action: str) -> None:
     if not condition:
         raise SettingsError(f"{setting}: expected {expected}, found {found!r}. {action}")
+
+
+def _require_between(setting: str, low: int, found: int, high: int, *, unit: str, action: str) -> None:
+    _require(low <= found <= high, setting, expected=f"{low} to {high} {unit}", found=found, action=action)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,12 +58,10 @@ class Database:
             found=self.instance_class,
             action="Give the class with its `db.` prefix.",
         )
-        _require(
-            1 <= self.backup_retention_days <= MAX_AUTOMATED_RETENTION_DAYS,
-            "database.backup_retention_days",
-            expected=f"1 to {MAX_AUTOMATED_RETENTION_DAYS} days (0 would switch automated backups off)",
-            found=self.backup_retention_days,
-            action=f"The spec asks for {objectives.AUTOMATED_BACKUP_RETENTION_DAYS}.",
+        days = self.backup_retention_days
+        spec = f"The spec asks for {objectives.AUTOMATED_BACKUP_RETENTION_DAYS}; 0 would switch automated backups off."
+        _require_between(
+            "database.backup_retention_days", 1, days, MAX_AUTOMATED_RETENTION_DAYS, unit="days", action=spec
         )
         _require(
             100 <= self.allocated_gib < self.max_allocated_gib,
@@ -86,13 +91,8 @@ class Snapshots:
 
     def __post_init__(self) -> None:
         low, high = objectives.VAULT_LOCK_MIN_DAYS, objectives.VAULT_LOCK_MAX_DAYS
-        _require(
-            low <= self.retention_days <= high,
-            "snapshots.retention_days",
-            expected=f"{low} to {high} days, the bounds of the vault lock",
-            found=self.retention_days,
-            action="A locked vault fails every job outside its bounds.",
-        )
+        locked = "A locked vault fails every job outside its bounds."
+        _require_between("snapshots.retention_days", low, self.retention_days, high, unit="days", action=locked)
         _require(
             self.start_window >= timedelta(hours=1),
             "snapshots.start_window",
@@ -137,13 +137,8 @@ class Service:
             found=self.image,
             action="A tag such as latest moves, so a rollback to an old task definition would not roll anything back.",
         )
-        _require(
-            1 <= self.min_tasks <= self.max_tasks,
-            "service.min_tasks",
-            expected=f"1 to max_tasks ({self.max_tasks})",
-            found=self.min_tasks,
-            action="Correct one of the two.",
-        )
+        bounds = "Autoscaling needs a minimum of at least one task that is not above max_tasks."
+        _require_between("service.min_tasks", 1, self.min_tasks, self.max_tasks, unit="tasks", action=bounds)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -219,12 +214,14 @@ class Environment:
             found=self.account,
             action='Correct it in the context "accounts" of cdk.json.',
         )
+        lock = "Evidence that can be deleted at once proves nothing, and no lock can be shortened."
+        _require_between("evidence_retention_days", 1, self.evidence_retention_days, 3650, unit="days", action=lock)
         _require(
-            self.evidence_retention_days >= 1,
-            "evidence_retention_days",
-            expected="at least 1 day",
-            found=self.evidence_retention_days,
-            action="Evidence that can be deleted at once proves nothing.",
+            bool(self.alarm_emails) or self.destroyable,
+            f"alarm_emails of {self.name}",
+            expected="somebody who gets the alarms",
+            found=self.alarm_emails,
+            action="An alarm without a subscriber is blind: name at least one address.",
         )
         self._require_snapshots_clear_of_windows()
 
@@ -251,6 +248,7 @@ DEV = Environment(
     name="dev",
     database=Database(instance_class="db.t4g.medium"),
     service=Service(image="unreleased"),
+    alarm_emails=(ON_CALL,),
     domain_name="api.dev.duskspendr.app",
     log_retention_days=30,
 )
@@ -258,14 +256,15 @@ STAGING = Environment(
     name="staging",
     database=Database(instance_class="db.t4g.large"),
     service=Service(image="unreleased"),
+    alarm_emails=(ON_CALL,),
     domain_name="api.staging.duskspendr.app",
 )
 PROD = Environment(
     name="prod",
     database=Database(instance_class="db.m7g.large"),
     service=Service(image="unreleased"),
+    alarm_emails=(ON_CALL,),
     domain_name="api.duskspendr.app",
-    alarm_emails=("oncall@duskspendr.app",),
     log_retention_days=365,
     evidence_retention_days=365,
     evidence_lock="compliance",
@@ -326,20 +325,17 @@ def complete(
     default_account: str | None,
 ) -> Environment:
     """``environment`` with its account, its hosted zone and its image. Raises :class:`SettingsError`."""
-    if account is None and not environment.account_must_be_explicit:
-        account = default_account
+    explicit = environment.account_must_be_explicit
+    account = account or (None if explicit else default_account)
+    other_way = "." if explicit else " or deploy with credentials (CDK_DEFAULT_ACCOUNT)."
     _require(
         account is not None,
         f"account of {environment.name}",
-        expected="an account number that is named explicitly"
-        if environment.account_must_be_explicit
-        else "an account number",
+        expected="an account number" + (" that is named explicitly" if explicit else ""),
         found=None,
-        action='Add it to the context "accounts" of cdk.json'
-        + ("." if environment.account_must_be_explicit else " or deploy with credentials (CDK_DEFAULT_ACCOUNT)."),
+        action='Add it to the context "accounts" of cdk.json' + other_way,
     )
-    domain = None
-    if environment.domain_name is not None:
-        domain = Domain(name=environment.domain_name, zone_id=zone_id or "")
+    name = environment.domain_name
+    domain = Domain(name=name, zone_id=zone_id or "") if name else None
     service = replace(environment.service, image=image) if image else environment.service
     return replace(environment, account=account, domain=domain, service=service)

@@ -5,7 +5,6 @@ from typing import cast
 
 from aws_cdk import CfnElement, Duration, Stack
 from aws_cdk import aws_events as events
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
@@ -18,9 +17,8 @@ from continuity.buckets import EvidenceStore
 from continuity.deployment import Deployment
 from continuity.function import PythonFunction
 from continuity.interfaces import invoke, start
-from continuity.postgres import database_environment
-from continuity.pulse import VERIFIER_USER
 from continuity.restore_testing import RestoreTarget
+from continuity.verification_functions import VerificationFunctions
 from recovery import objectives
 
 EVENT_RETENTION = Duration.days(14)  # the longest a queue keeps a message
@@ -56,11 +54,14 @@ class RestoreVerification(Construct):
     ) -> None:
         super().__init__(scope, id)
         self._deployment = deployment
-        self._evidence = evidence
-        self._source = source_identifier
-        self.describe = self._describe()
-        self.check = self._check(target)
-        self.judge = self._judge()
+        self._functions = VerificationFunctions(
+            self,
+            "Functions",
+            deployment=deployment,
+            target=target,
+            evidence=evidence,
+            source_identifier=source_identifier,
+        )
         self.machine = self._machine()
         self.lost_events = sqs.Queue(
             self,
@@ -74,78 +75,6 @@ class RestoreVerification(Construct):
         self._start_on_restores()
         self._judge_what_never_ended()
 
-    # -- functions ----------------------------------------------------------------------------------------------------
-
-    def _describe(self) -> PythonFunction:
-        function = self._function(
-            "describe_restore",
-            "Finds out what was restored, from what, and against which manifest to check it",
-            timeout=Duration.minutes(5),
-        )
-        role = function.execution_role
-        _allow_on_restore_jobs(role, "backup:DescribeRestoreJob")
-        _allow(
-            role,
-            ["rds:DescribeDBInstances"],
-            f"arn:aws:rds:{self._region}:{self._account}:db:*",
-            "The restored instance gets its name from the restore, which nobody knows at deploy.",
-        )
-        _allow(
-            role,
-            ["backup:DescribeRecoveryPoint"],
-            f"arn:aws:rds:{self._region}:{self._account}:snapshot:awsbackup:*",
-            "AWS Backup names the snapshots it takes; the prefix is all of the name that is known.",
-        )
-        self._evidence.grant_list_manifests(role)
-        self._evidence.grant_read(role, "manifests")
-        return function
-
-    def _check(self, target: RestoreTarget) -> PythonFunction:
-        function = PythonFunction(
-            self,
-            "CheckRestore",
-            deployment=self._deployment,
-            package="check_restore",
-            description="Runs one check against the restored database",
-            timeout=Duration.minutes(15),
-            memory_mib=1024,
-            environment={**self._evidence.environment, **database_environment(self._deployment)},
-            vpc=target.vpc,
-            security_groups=[target.access.clients],
-        )
-        _allow(
-            function.execution_role,
-            ["rds-db:connect"],
-            f"arn:aws:rds-db:{self._region}:{self._account}:dbuser:*/{VERIFIER_USER}",
-            "A restored instance has a new resource id; the read-only user is fixed, and so are its subnets and group.",
-        )
-        self._evidence.grant_read(function.execution_role, "manifests")
-        return function
-
-    def _judge(self) -> PythonFunction:
-        function = self._function(
-            "judge_restore",
-            "Turns the checks into a verdict, evidence, metrics and the restore job's validation result",
-            timeout=Duration.minutes(2),
-        )
-        role = function.execution_role
-        _allow_on_restore_jobs(role, "backup:DescribeRestoreJob", "backup:PutRestoreValidationResult")
-        self._evidence.grant_read(role, "manifests")
-        self._evidence.grant_read(role, "evidence")
-        self._evidence.grant_write(role, "evidence")
-        return function
-
-    def _function(self, package: str, description: str, *, timeout: Duration) -> PythonFunction:
-        return PythonFunction(
-            self,
-            package.title().replace("_", ""),
-            deployment=self._deployment,
-            package=package,
-            description=description,
-            timeout=timeout,
-            environment={**self._evidence.environment, "DATABASE_IDENTIFIER": self._source},
-        )
-
     # -- the state machine --------------------------------------------------------------------------------------------
 
     def _machine(self) -> sfn.StateMachine:
@@ -156,13 +85,13 @@ class RestoreVerification(Construct):
         )
         judge = self._invoke(
             "Judge",
-            self.judge,
+            self._functions.judge,
             payload={"input.$": "$.input", "restore.$": "$.restore.Payload", "results.$": "$.results", **_EXECUTION},
             result_path="$.judgement",
         )
         judge_error = self._invoke(
             "JudgeError",
-            self.judge,
+            self._functions.judge,
             payload={"input.$": "$.input", "error.$": "$.error", **_EXECUTION},
             result_path="$.judgement",
         )
@@ -173,7 +102,9 @@ class RestoreVerification(Construct):
         checks = self._checks()
         checks.add_catch(judge_error, result_path="$.error")
         checks.next(judge)
-        describe = self._invoke("Describe", self.describe, payload={"input.$": "$.input"}, result_path="$.restore")
+        describe = self._invoke(
+            "Describe", self._functions.describe, payload={"input.$": "$.input"}, result_path="$.restore"
+        )
         describe.add_catch(judge_error, result_path="$.error")
         ours = (
             sfn.Choice(self, "OurRestore?")
@@ -200,14 +131,15 @@ class RestoreVerification(Construct):
                 include_execution_data=True,
             ),
         )
-        _acknowledge_machine(machine, [self.describe, self.check, self.judge])
+        functions = self._functions
+        _acknowledge_machine(machine, [functions.describe, functions.check, functions.judge])
         return machine
 
     def _checks(self) -> sfn.Map:
         """One invocation a check, at most two at a time so that they do not slow each other on a small instance."""
         check = self._invoke(
             "CheckRestored",
-            self.check,
+            self._functions.check,
             payload={"restore.$": "$.restore", "check.$": "$.check"},
         )
         check.add_catch(
@@ -310,16 +242,8 @@ class RestoreVerification(Construct):
                 detail_type=["Step Functions Execution Status Change"],
                 detail={"stateMachineArn": [self.machine.state_machine_arn], "status": STOPPED},
             ),
-            targets=[invoke(self.judge, lost_events=self.lost_events)],
+            targets=[invoke(self._functions.judge, lost_events=self.lost_events)],
         )
-
-    @property
-    def _region(self) -> str:
-        return Stack.of(self).region
-
-    @property
-    def _account(self) -> str:
-        return Stack.of(self).account
 
 
 _EXECUTION = {"execution.$": "$$.Execution.Name", "execution_started_at.$": "$$.Execution.StartTime"}
@@ -345,12 +269,3 @@ def _resource_of(function: PythonFunction) -> CfnElement:
     resource = function.node.default_child
     assert isinstance(resource, CfnElement)  # noqa: S101 - the L2's own resource
     return resource
-
-
-def _allow_on_restore_jobs(role: iam.IRole, *actions: str) -> None:
-    _allow(role, list(actions), "*", "AWS Backup's actions on restore jobs know no resource to grant on.")
-
-
-def _allow(role: iam.IRole, actions: list[str], resource: str, reason: str) -> None:
-    role.add_to_principal_policy(iam.PolicyStatement(actions=actions, resources=[resource]))
-    acknowledge(role, {f"IAM5[Resource::{resource}]": reason})
