@@ -78,7 +78,7 @@ class Bucket(BaseModel):
     """The rows of one bucket.
 
     ``settled`` rows are in the fingerprint; ``created`` are those and the ones created as early but changed since;
-    ``rows`` are all.
+    ``rows`` are all. ``late`` are the rows changed after a moment when nobody should have.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -86,6 +86,7 @@ class Bucket(BaseModel):
     settled: int = 0
     created: int = 0
     rows: int = 0
+    late: int = 0
     fingerprint: str = ""
 
 
@@ -142,8 +143,14 @@ def bucket_count(row_count: int) -> int:
     return 1 << (wanted - 1).bit_length()
 
 
-def read_buckets(connection: Connection, layout: Layout, *, buckets: int, until: datetime) -> dict[int, Bucket]:
-    """The buckets that have rows, by number, with the rows settled ``until`` then fingerprinted."""
+def read_buckets(
+    connection: Connection, layout: Layout, *, buckets: int, until: datetime, late_after: datetime | None = None
+) -> dict[int, Bucket]:
+    """The buckets that have rows, by number, with the rows settled ``until`` then fingerprinted.
+
+    Rows changed after ``late_after`` are counted as late where the change column has a time zone.
+    """
+    late = SQL("false")
     early = SQL("true")
     if layout.creation is not None:
         early = SQL("{} < {}").format(_column(layout.creation), Literal(until))
@@ -151,12 +158,15 @@ def read_buckets(connection: Connection, layout: Layout, *, buckets: int, until:
     if layout.change:
         change = SQL("coalesce({})").format(SQL(", ").join(_column(name) for name in layout.change))
         settled = SQL("({} AND {} < {})").format(early, change, Literal(until))
+        if late_after is not None and not layout.naive_clock:
+            late = SQL("{} > {}").format(change, Literal(late_after))
     contents = SQL("ROW({})").format(SQL(", ").join(_value(column) for column in layout.columns))
     by_name = {column.name: column for column in layout.columns}
     key = SQL("ROW({})").format(SQL(", ").join(_value(by_name[name]) for name in layout.key))
     query = SQL("""
         SELECT (hash_record_extended({key}, {bucket_seed}) & {mask})::int AS bucket, count(*) AS rows,
                count(*) FILTER (WHERE {early}) AS created, count(*) FILTER (WHERE {settled}) AS settled,
+               count(*) FILTER (WHERE {late}) AS late,
                bit_xor(hash_record_extended({contents}, {first})) FILTER (WHERE {settled}) AS xored,
                sum(hash_record_extended({contents}, {second})) FILTER (WHERE {settled})::text AS summed
         FROM {source} GROUP BY 1
@@ -166,6 +176,7 @@ def read_buckets(connection: Connection, layout: Layout, *, buckets: int, until:
         mask=Literal(buckets - 1),
         early=early,
         settled=settled,
+        late=late,
         contents=contents,
         first=Literal(_SEEN_BY_FIRST_SEED),
         second=Literal(_SEEN_BY_SECOND_SEED),
@@ -175,10 +186,11 @@ def read_buckets(connection: Connection, layout: Layout, *, buckets: int, until:
 
 
 def _bucket(found: dict[str, Any]) -> Bucket:
-    fingerprint = ""
-    if found["settled"]:
-        fingerprint = f"{found['xored'] % 2**64:016x}{int(found['summed']) % 2**64:016x}"
-    return Bucket(settled=found["settled"], created=found["created"], rows=found["rows"], fingerprint=fingerprint)
+    counts = {name: found[name] for name in ("settled", "created", "rows", "late")}
+    if not found["settled"]:
+        return Bucket(**counts)
+    xored, summed = found["xored"] % 2**64, int(found["summed"]) % 2**64
+    return Bucket(**counts, fingerprint=f"{xored:016x}{summed:016x}")
 
 
 def _layout(connection: Connection, table: dict[str, Any]) -> Layout:

@@ -67,6 +67,7 @@ def _check(request: CheckRequest, context: LambdaContext) -> CheckResult:
         # A snapshot is held against the moment it was taken; what happened after it is no matter of the snapshot's.
         disaster_time=restore.disaster_time or restore.recovery_point_created_at,
         rpo=FULL.rpo,
+        restore_started_at=restore.restore_started_at,
     )
     left = context.get_remaining_time_in_millis() / 1000 - ANSWER_SECONDS
     return run_check_at(

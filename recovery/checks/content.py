@@ -38,14 +38,20 @@ def check_content(connection: Connection, context: CheckContext) -> Outcome:
         context.progress(table.layout.label)
         try:
             with connection.transaction():
-                _compare(connection, table, tally)
+                _compare(connection, table, tally, context)
         except _GONE as error:
             tally.findings.append(f"table {table.layout.label} cannot be read: {error.diag.message_primary}")
     return _outcome(tally, tables=len(manifest.tables), manifest=manifest)
 
 
-def _compare(connection: Connection, table: TableContent, tally: _Tally) -> None:
-    found = read_buckets(connection, table.layout, buckets=len(table.settled), until=table.settled_until)
+def _compare(connection: Connection, table: TableContent, tally: _Tally, context: CheckContext) -> None:
+    found = read_buckets(
+        connection,
+        table.layout,
+        buckets=len(table.settled),
+        until=table.settled_until,
+        late_after=context.restore_started_at,
+    )
     faults: list[str] = []
     for number in range(len(table.settled)):
         expected, given = table.bucket(number), found.get(number, Bucket())
@@ -64,6 +70,8 @@ def _compare(connection: Connection, table: TableContent, tally: _Tally) -> None
 
 def _fault(table: TableContent, expected: Bucket, given: Bucket) -> str | None:
     """What is wrong with a bucket; None when it is as it was, or later changes explain how it differs."""
+    if given.late:
+        return f"has {counted(given.late, 'row')} changed after the restore began: somebody wrote to the copy"
     # Rows that left the settled ones: they were changed since, or are gone.
     left = expected.settled - given.settled
     if table.layout.change and table.layout.creation is None:

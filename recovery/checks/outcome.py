@@ -19,12 +19,14 @@ class CheckContext:
     """What the restored database is held against.
 
     ``disaster_time`` is the moment up to which data was asked back, None when there was none; ``rpo`` is the most that
-    may be missing before it, None when no objective applies. ``progress`` is told what a long check is at.
+    may be missing before it, None when no objective applies. Nobody can have written to what was restored after
+    ``restore_started_at``, None when that is not known. ``progress`` is told what a long check is at.
     """
 
     manifest: Manifest
     disaster_time: datetime | None = None
     rpo: timedelta | None = None
+    restore_started_at: datetime | None = None
     progress: Callable[[str], None] = _silent
 
 

@@ -115,6 +115,16 @@ def test_one_flipped_row_fails_and_is_told_to_aws_backup(
     assert objects(verdict["evidence_key"])["verdict"] == "FAIL"
 
 
+def test_row_flipped_through_a_trigger_that_dates_it_fails(database: Connection, context: Any, stubbed: Stub):
+    database.execute("ALTER TABLE notes ADD updated_at timestamptz NOT NULL DEFAULT now() - interval '1 day'")
+    take_manifest({}, context)
+    database.execute("UPDATE notes SET body = 'Note 7', updated_at = now() WHERE id = 7")
+    expect_verdict(answers(stubbed, database), "FAILED")
+    _, _, verdict = execute(restore_event(), context)
+    assert verdict["verdict"] == "FAIL"
+    assert "somebody wrote to the copy" in verdict["summary"]
+
+
 def test_snapshot_is_not_passed_off_as_proof_of_the_rpo(
     database: Connection, context: Any, stubbed: Stub, objects: Objects
 ):

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from recovery.database import Connection
+from recovery.database import Connection, row
 from recovery.manifest import take_manifest
 from recovery.verification import CheckResult
 
@@ -224,3 +224,15 @@ def test_fingerprints_of_another_major_version_are_never_compared(notes: Connect
 def test_fingerprints_of_another_algorithm_are_never_compared(notes: Connection, check: Callable[..., CheckResult]):
     result = check("content", take_manifest(notes).model_copy(update={"algorithm": "md5"}))
     assert result.status == "not_proven"
+
+
+def test_edit_of_the_copy_itself_is_no_later_change_of_the_original(
+    notes: Connection, check: Callable[..., CheckResult]
+):
+    manifest = take_manifest(notes)
+    began = row(notes, "SELECT clock_timestamp() AS now")["now"]
+    assert check("content", manifest, restore_started_at=began).status == "passed"
+    notes.execute("UPDATE notes SET body = 'by hand', updated_at = now() WHERE id = 7")
+    result = check("content", manifest, restore_started_at=began)
+    assert result.status == "failed"
+    assert "has 1 row changed after the restore began" in result.detail
