@@ -53,21 +53,21 @@ def bootstrap(connection: Connection) -> BootstrapReport:
     The connection's role must own the database and hold CREATEROLE with ADMIN on pg_read_all_data,
     pg_monitor and, where it exists, rds_iam: RDS's master user does. Raises psycopg.Error.
     """
-    for attempt in range(_ATTEMPTS):
-        try:
-            created = _create(connection)
-            break
-        except _RACES:
-            if attempt == _ATTEMPTS - 1:
-                raise
-            time.sleep(0.05 * (attempt + 1))
-    else:  # pragma: no cover - the last attempt either breaks or raises
-        raise AssertionError
+    created = _create_despite_races(connection)
     facts = row(connection, "SELECT current_database() AS database, to_regrole(%s) IS NOT NULL AS iam", (IAM_ROLE,))
     newest = newest_heartbeat(connection)
     return BootstrapReport(
         database=facts["database"], created=created, iam=facts["iam"], heartbeat=newest or write_heartbeat(connection)
     )
+
+
+def _create_despite_races(connection: Connection) -> tuple[str, ...]:
+    for attempt in range(1, _ATTEMPTS):
+        try:
+            return _create(connection)
+        except _RACES:
+            time.sleep(0.05 * attempt)
+    return _create(connection)
 
 
 def _create(connection: Connection) -> tuple[str, ...]:
