@@ -11,7 +11,7 @@ from continuity.acknowledgement import acknowledge
 from continuity.deployment import Deployment
 from continuity.interfaces import service_role
 from continuity.network import Subnets
-from continuity.postgres import DatabaseAccess
+from continuity.postgres import DatabaseAccess, parameter_group
 from recovery import objectives
 
 _POLICY = "service-role/AWSBackupServiceRolePolicyForRestores"
@@ -38,13 +38,14 @@ class RestoreTarget(Construct):
             subnet_group_name=deployment.names.restore_test_subnet_group_name,
             description="Restored databases",
         )
+        self.parameter_group_name = parameter_group(self).bind_to_instance().parameter_group_name
 
 
 class RestoreTest(Construct):
     """Restores the vault's newest database snapshot on ``schedule`` and keeps it for the validation window.
 
     Only the overrides below make the restored instance provable: AWS Backup would put it into the default VPC, where no
-    check reaches it, without IAM sign-in, and the snapshot's password may have been changed since.
+    check reaches it, without IAM sign-in and with default parameters, and the snapshot's password may have changed since.
     """
 
     def __init__(
@@ -91,7 +92,7 @@ class RestoreTest(Construct):
                 "dbSubnetGroupName": target.subnet_group.subnet_group_name,
                 "vpcSecurityGroupIds": self._json_array(target.access.instances.security_group_id),
                 "enableIamDatabaseAuthentication": "true",
-                "publiclyAccessible": "false",
+                "dbParameterGroupName": target.parameter_group_name,
             },
         )
         selection.add_resource_dependency(self.plan)

@@ -105,7 +105,7 @@ def test_restored_instance_is_reachable_and_verifiable(assembly: Assembly, stack
     assert selection["ProtectedResourceType"] == "RDS"
     assert "SubnetGroup" in text_of(overrides["dbSubnetGroupName"])
     assert overrides["enableIamDatabaseAuthentication"] == "true"
-    assert overrides["publiclyAccessible"] == "false"
+    assert "RestoreTargetParameters" in text_of(overrides["dbParameterGroupName"])
     subnets = {g.get("DBSubnetGroupName") for g in assembly.properties(stack, "AWS::RDS::DBSubnetGroup")}
     assert f"duskspendr-{assembly.environment}-restored" in subnets
 

@@ -18,7 +18,7 @@ def cdk(*arguments: str, variables: dict[str, str] | None = None) -> subprocess.
 
 
 def test_stacks_are_listed_under_their_environment(tmp_path: Path) -> None:
-    done = cdk("ls", "prod/*", "--output", str(tmp_path))
+    done = cdk("ls", "prod/*", "-c", "environment=prod", "--output", str(tmp_path))
     assert done.returncode == 0, done.stderr
     assert {line.split()[0] for line in done.stdout.splitlines() if line} == {f"prod/{stack}" for stack in STACKS}
 
