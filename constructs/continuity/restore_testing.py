@@ -45,7 +45,7 @@ class RestoreTest(Construct):
     """Restores the vault's newest database snapshot on ``schedule`` and keeps it for the validation window.
 
     Only the overrides below make the restored instance provable: AWS Backup would put it into the default VPC, where no
-    check reaches it, without IAM sign-in and with default parameters, and the snapshot's password may have changed since.
+    check reaches it, without IAM sign-in and with default parameters, and its password may be an old one.
     """
 
     def __init__(
