@@ -48,7 +48,7 @@ contracts: install ## who may import whom
 	@echo "== import contracts"; lint-imports --no-logo
 
 pytest: install ## unit, template, snapshot, nag, cfn-lint and lab tests, with coverage
-	@$(BIN)/pytest -n $(JOBS) --dist loadgroup --cov --cov-report=term:skip-covered -q
+	@$(BIN)/pytest -n $(JOBS) --dist loadscope --cov --cov-report=term:skip-covered -q
 
 synth: install ## dev, staging and prod into cdk.out/, without credentials or network
 	@cdk synth --quiet --output cdk.out

@@ -69,7 +69,6 @@ def passed() -> Iterator[tuple[Run, str]]:
         yield run, printed
 
 
-@pytest.mark.xdist_group("drill")
 class TestUndisturbedDrill:
     """What a drill that passes leaves behind."""
 
@@ -116,7 +115,6 @@ class TestUndisturbedDrill:
         assert passed[0].leftovers() == []
 
 
-@pytest.mark.xdist_group("disturbed-drill")
 def test_one_flipped_row_turns_the_drill_to_fail(open_folder: Path) -> None:
     run = begin(open_folder, "--pause-before-proof")
     assert run.process.stdout is not None
@@ -138,7 +136,6 @@ def test_one_flipped_row_turns_the_drill_to_fail(open_folder: Path) -> None:
     assert run.leftovers() == []
 
 
-@pytest.mark.xdist_group("disturbed-drill")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_drill_cleans_up(open_folder: Path, number: int) -> None:
     run = begin(open_folder)
