@@ -1,7 +1,5 @@
 """What must stand in the recovery region before the primary can copy anything there."""
 
-from typing import Literal
-
 from aws_cdk import CfnOutput
 from constructs import Construct
 
@@ -26,7 +24,6 @@ class RecoveryFoundationStack(RegionalStack):
         region: str,
         image_repository: str,
         evidence_retention_days: int,
-        evidence_lock: Literal["governance", "compliance"],
     ) -> None:
         super().__init__(scope, id, deployment=deployment, region=region)
         names = deployment.names
@@ -54,7 +51,6 @@ class RecoveryFoundationStack(RegionalStack):
             region=region,
             access_logs=access_logs,
             retention_days=evidence_retention_days,
-            lock=evidence_lock,
         )
         self.evidence = evidence.store
         DeviceBackupBucket(

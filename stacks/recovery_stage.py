@@ -61,7 +61,6 @@ class RecoveryStage(Stage):
             **recovery,
             image_repository=e.service.repository,
             evidence_retention_days=e.evidence_retention_days,
-            evidence_lock=e.evidence_lock,
         )
         network = NetworkStack(self, "Network", **primary, image_repository=e.service.repository)
         evidence = EvidenceStore(

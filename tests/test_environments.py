@@ -5,21 +5,10 @@ from datetime import timedelta
 
 import pytest
 
-from environments import (
-    DEV,
-    LOCAL,
-    PROD,
-    STAGING,
-    Database,
-    Domain,
-    Service,
-    SettingsError,
-    Snapshots,
-    complete,
-    select,
-)
+from environments import DEV, LOCAL, PROD, STAGING, complete, select
 from recovery import objectives
 from recovery.windows import occurrences, overlap, starts
+from settings import Database, Domain, Service, SettingsError, Snapshots
 
 ACCOUNTS = {"dev": "111111111111", "staging": "222222222222", "prod": "333333333333"}
 ZONES = {"dev": "Z1", "staging": "Z2", "prod": "Z3"}

@@ -4,9 +4,10 @@ import ast
 from pathlib import Path
 
 import constructs
+import pytest
 
 CHECKOUT = Path(__file__).parents[1]
-ROOMS = {"app", "environments", "stacks", "continuity", "recovery", "lambdas", "operations", "lab"}
+ROOMS = {"app", "environments", "settings", "stacks", "continuity", "recovery", "lambdas", "operations", "lab"}
 
 
 def imports_of(module: str) -> set[str]:
@@ -20,11 +21,10 @@ def imports_of(module: str) -> set[str]:
     return {name for name in found if name.split(".")[0] in ROOMS}
 
 
-def test_environments_know_only_objectives_and_windows() -> None:
-    assert {".".join(name.split(".")[:2]) for name in imports_of("environments")} <= {
-        "recovery.objectives",
-        "recovery.windows",
-    }
+@pytest.mark.parametrize("module", ["environments", "settings"])
+def test_settings_know_only_objectives_and_windows(module: str) -> None:
+    known = {".".join(name.split(".")[:2]) for name in imports_of(module) if not name.startswith("settings.")}
+    assert known <= {"recovery.objectives", "recovery.windows"}
 
 
 def test_app_only_builds_stages_from_environments() -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 from aws_cdk import Duration
 from aws_cdk import aws_iam as iam
@@ -89,7 +89,6 @@ class EvidenceBucket(Construct):
         region: str,
         access_logs: s3.IBucket,
         retention_days: int,
-        lock: Literal["governance", "compliance"],
     ) -> None:
         super().__init__(scope, id)
         key = encryption_key(
@@ -99,7 +98,6 @@ class EvidenceBucket(Construct):
             description="Manifests and evidence of restores",
             alias=deployment.names.recovery_key_alias("evidence"),
         )
-        period = Duration.days(retention_days)
         self.bucket = s3.Bucket(
             self,
             "Bucket",
@@ -110,11 +108,9 @@ class EvidenceBucket(Construct):
             block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
             enforce_ssl=True,
             versioned=True,
-            object_lock_default_retention=(
-                s3.ObjectLockRetention.compliance(period)
-                if lock == "compliance"
-                else s3.ObjectLockRetention.governance(period)
-            ),
+            # Governance, because compliance could not be undone by anyone, after a trial deployment either. The policy
+            # below takes the one way around it away from everybody.
+            object_lock_default_retention=s3.ObjectLockRetention.governance(Duration.days(retention_days)),
             server_access_logs_bucket=access_logs,
             server_access_logs_prefix="evidence/",
             lifecycle_rules=[
@@ -128,6 +124,15 @@ class EvidenceBucket(Construct):
                 s3.LifecycleRule(id="AbortUploads", abort_incomplete_multipart_upload_after=ABORT_UPLOADS_AFTER),
             ],
             removal_policy=deployment.keep,
+        )
+        self.bucket.add_to_resource_policy(
+            iam.PolicyStatement(
+                sid="NobodyBypassesTheLock",
+                effect=iam.Effect.DENY,
+                principals=[cast(iam.IPrincipal, iam.AnyPrincipal())],
+                actions=["s3:BypassGovernanceRetention"],
+                resources=[self.bucket.arn_for_objects("*")],
+            )
         )
         self.store = EvidenceStore(
             bucket_name=deployment.names.evidence_bucket_name, region=region, key_arn=key.key_arn

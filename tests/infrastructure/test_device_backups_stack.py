@@ -101,14 +101,24 @@ def test_every_bucket_refuses_connections_without_tls(assembly: Assembly, stack:
     assert refusing == set(buckets)
 
 
-@pytest.mark.parametrize("environment_lock", [("prod", "COMPLIANCE", 365), ("local", "GOVERNANCE", 1)])
-def test_evidence_is_locked(prod: Assembly, local: Assembly, environment_lock: tuple[str, str, int]) -> None:
-    environment, mode, days = environment_lock
+@pytest.mark.parametrize(("environment", "days"), [("prod", 365), ("local", 1)])
+def test_evidence_is_locked(prod: Assembly, local: Assembly, environment: str, days: int) -> None:
     assembly = {"prod": prod, "local": local}[environment]
     buckets = assembly.properties("RecoveryFoundation", "AWS::S3::Bucket")
     (evidence,) = (bucket for bucket in buckets if "evidence" in str(bucket.get("BucketName")))
     assert evidence["ObjectLockEnabled"] is True
-    assert evidence["ObjectLockConfiguration"]["Rule"]["DefaultRetention"] == {"Days": days, "Mode": mode}
+    assert evidence["ObjectLockConfiguration"]["Rule"]["DefaultRetention"] == {"Days": days, "Mode": "GOVERNANCE"}
+
+
+def test_nobody_may_bypass_the_lock_of_the_evidence(assembly: Assembly) -> None:
+    statements = [
+        statement
+        for policy in assembly.properties("RecoveryFoundation", "AWS::S3::BucketPolicy")
+        for statement in policy["PolicyDocument"]["Statement"]
+        if statement["Action"] == "s3:BypassGovernanceRetention"
+    ]
+    [denial] = statements
+    assert (denial["Effect"], denial["Principal"]) == ("Deny", {"AWS": "*"})
 
 
 def test_manifests_live_as_long_as_the_backups_they_vouch_for(assembly: Assembly) -> None:
