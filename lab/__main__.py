@@ -167,7 +167,9 @@ def _terminated(_number: int, _frame: FrameType | None) -> None:
 
 def main() -> None:
     """Run the command line; a termination cleans up as Ctrl-C does."""
-    signal.signal(signal.SIGTERM, _terminated)
+    # Both, and explicitly: a script's background job starts with SIGINT ignored.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _terminated)
     app()
 
 
