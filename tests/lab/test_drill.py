@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -26,6 +27,12 @@ class Run:
     process: subprocess.Popen[str]
     output: Path
     temporary: Path
+    printed: str = ""
+
+    def finish(self) -> None:
+        """Let a paused drill go on, and wait for the end."""
+        rest, _ = self.process.communicate("\n", timeout=PATIENCE_SECONDS)
+        self.printed += rest
 
     def evidence(self) -> dict[str, Any]:
         return json.loads((self.output / "evidence.json").read_text())
@@ -60,63 +67,37 @@ def read_until(stream: IO[str], needle: str) -> tuple[str, list[str]]:
 
 
 @pytest.fixture(scope="module")
-def passed() -> Iterator[tuple[Run, str]]:
-    """A drill that nobody disturbed, and what it printed."""
-    with tempfile.TemporaryDirectory(prefix="continuity-test-") as name:
-        Path(name).chmod(0o755)
-        run = begin(Path(name))
-        printed, _ = run.process.communicate(timeout=PATIENCE_SECONDS)
-        yield run, printed
+def drills() -> Iterator[tuple[Run, Run]]:
+    """Two drills at the same time: one that nobody disturbs, and one whose restored database gets a row flipped."""
+    with ExitStack() as folders:
+        undisturbed, flipped = (_open_folder(folders) for _ in range(2))
+        runs = begin(undisturbed), begin(flipped, "--pause-before-proof")
+        flip_a_row(runs[1])
+        for run in runs:
+            run.finish()
+        yield runs
 
 
-class TestUndisturbedDrill:
-    """What a drill that passes leaves behind."""
-
-    def test_exits_with_zero_and_pass(self, passed: tuple[Run, str]) -> None:
-        run, printed = passed
-        assert run.process.returncode == 0, printed
-        assert run.evidence()["verdict"] == "PASS"
-
-    def test_every_check_passes(self, passed: tuple[Run, str]) -> None:
-        checks = passed[0].evidence()["checks"]
-        assert {check["status"] for check in checks} == {"PASS"}
-        assert {"identity", "schema", "heartbeat", "content", "restore test of the copied snapshot"} <= {
-            check["name"] for check in checks
-        }
-
-    def test_lists_tier_three_alone_and_measures_it(self, passed: tuple[Run, str]) -> None:
-        [objective] = passed[0].evidence()["objectives"]
-        assert objective["tier"] == objectives.FULL.number
-        assert objective["rto_target_seconds"] == objectives.FULL.rto.total_seconds()
-        assert 0 < objective["rto_measured_seconds"] < objective["rto_target_seconds"]
-        assert objectives.FULL.rpo is not None
-        assert objective["rpo_target_seconds"] == objectives.FULL.rpo.total_seconds()
-        assert 0 < objective["rpo_measured_seconds"] < objective["rpo_target_seconds"]
-        assert objective["verdict"] == "PASS"
-
-    def test_evidence_has_the_published_fields(self, passed: tuple[Run, str]) -> None:
-        evidence = passed[0].evidence()
-        fields = {"drill", "environment", "started_at", "finished_at", "verdict", "objectives", "checks", "versions"}
-        assert fields <= evidence.keys()
-        assert (evidence["drill"], evidence["environment"]) == ("restore", "local")
-        for check in evidence["checks"]:
-            assert {"name", "status", "detail", "duration_seconds"} <= check.keys()
-
-    def test_labels_its_figures_as_the_labs(self, passed: tuple[Run, str]) -> None:
-        run, printed = passed
-        assert "RTO measured (lab)" in printed
-        assert "figures of the lab, not of AWS" in printed
-        assert "none of them is a duration of AWS" in (run.output / "report.html").read_text().replace("\n", " ")
-
-    def test_prints_what_is_only_recorded(self, passed: tuple[Run, str]) -> None:
-        assert "AWS::EC2::NatGateway: functions reach 127.0.0.1" in passed[1]
-
-    def test_leaves_nothing_behind(self, passed: tuple[Run, str]) -> None:
-        assert passed[0].leftovers() == []
+@pytest.fixture
+def passed(drills: tuple[Run, Run]) -> Run:
+    """The undisturbed drill, ended."""
+    return drills[0]
 
 
-def test_one_flipped_row_turns_the_drill_to_fail(open_folder: Path) -> None:
-    run = begin(open_folder, "--pause-before-proof")
+@pytest.fixture
+def failed(drills: tuple[Run, Run]) -> Run:
+    """The drill with the flipped row, ended."""
+    return drills[1]
+
+
+def _open_folder(folders: ExitStack) -> Path:
+    folder = Path(folders.enter_context(tempfile.TemporaryDirectory(prefix="continuity-test-")))
+    folder.chmod(0o755)
+    return folder
+
+
+def flip_a_row(run: Run) -> None:
+    """Change one old row of the restored database by hand, as no application would: without its change time."""
     assert run.process.stdout is not None
     line, _ = read_until(run.process.stdout, "DSN: ")
     with psycopg.connect(line.split("DSN: ", 1)[1].strip(), autocommit=True) as connection:
@@ -126,14 +107,69 @@ def test_one_flipped_row_turns_the_drill_to_fail(open_folder: Path) -> None:
             "(SELECT id FROM transactions WHERE created_at < now() - interval '2 days' LIMIT 1)"
         )
         assert flipped.rowcount == 1
-    printed, _ = run.process.communicate("\n", timeout=PATIENCE_SECONDS)
-    assert run.process.returncode == 1, printed
-    evidence = run.evidence()
-    assert evidence["verdict"] == "FAIL"
-    [content] = [check for check in evidence["checks"] if check["name"] == "content"]
-    assert content["status"] == "FAIL"
-    assert "transactions" in content["detail"]
-    assert run.leftovers() == []
+
+
+class TestUndisturbedDrill:
+    """What a drill that passes leaves behind."""
+
+    def test_exits_with_zero_and_pass(self, passed: Run) -> None:
+        assert passed.process.returncode == 0, passed.printed
+        assert passed.evidence()["verdict"] == "PASS"
+
+    def test_every_check_passes(self, passed: Run) -> None:
+        checks = passed.evidence()["checks"]
+        assert {check["status"] for check in checks} == {"PASS"}
+        assert {"identity", "schema", "heartbeat", "content", "restore test of the copied snapshot"} <= {
+            check["name"] for check in checks
+        }
+
+    def test_lists_tier_three_alone_and_measures_it(self, passed: Run) -> None:
+        [objective] = passed.evidence()["objectives"]
+        assert objective["tier"] == objectives.FULL.number
+        assert objective["rto_target_seconds"] == objectives.FULL.rto.total_seconds()
+        assert 0 < objective["rto_measured_seconds"] < objective["rto_target_seconds"]
+        assert objectives.FULL.rpo is not None
+        assert objective["rpo_target_seconds"] == objectives.FULL.rpo.total_seconds()
+        assert 0 < objective["rpo_measured_seconds"] < objective["rpo_target_seconds"]
+        assert objective["verdict"] == "PASS"
+
+    def test_evidence_has_the_published_fields(self, passed: Run) -> None:
+        evidence = passed.evidence()
+        fields = {"drill", "environment", "started_at", "finished_at", "verdict", "objectives", "checks", "versions"}
+        assert fields <= evidence.keys()
+        assert (evidence["drill"], evidence["environment"]) == ("restore", "local")
+        for check in evidence["checks"]:
+            assert {"name", "status", "detail", "duration_seconds"} <= check.keys()
+
+    def test_labels_its_figures_as_the_labs(self, passed: Run) -> None:
+        assert "RTO measured (lab)" in passed.printed
+        assert "figures of the lab, not of AWS" in passed.printed
+        assert "none of them is a duration of AWS" in (passed.output / "report.html").read_text().replace("\n", " ")
+
+    def test_prints_what_is_only_recorded(self, passed: Run) -> None:
+        assert "AWS::EC2::NatGateway: functions reach 127.0.0.1" in passed.printed
+
+    def test_leaves_nothing_behind(self, passed: Run) -> None:
+        assert passed.leftovers() == []
+
+
+class TestDrillWithAFlippedRow:
+    """What one changed row of the restored database does, while another drill runs beside it."""
+
+    def test_exits_with_one_and_fail(self, failed: Run) -> None:
+        assert failed.process.returncode == 1, failed.printed
+        assert failed.evidence()["verdict"] == "FAIL"
+
+    def test_content_names_the_table(self, failed: Run) -> None:
+        [content] = [check for check in failed.evidence()["checks"] if check["name"] == "content"]
+        assert content["status"] == "FAIL"
+        assert "transactions" in content["detail"]
+
+    def test_everything_else_still_passes(self, failed: Run) -> None:
+        assert {check["name"] for check in failed.evidence()["checks"] if check["status"] != "PASS"} == {"content"}
+
+    def test_leaves_nothing_behind(self, failed: Run) -> None:
+        assert failed.leftovers() == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
