@@ -1,69 +1,21 @@
 """The restore drill as a person runs it: the whole of it, twice at the same time, once with a flipped row."""
 
-import json
-import os
 import signal
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
 
 import psycopg
 import pytest
+from typer.testing import CliRunner
 
+from lab import __main__ as command
+from lab.cloud import LabError
+from lab.drill import RestoreDrill
 from recovery import objectives
-
-PATIENCE_SECONDS = 240
-
-
-@dataclass
-class Run:
-    """A drill in a process of its own, with private temporary files, so that leftovers can be seen."""
-
-    process: subprocess.Popen[str]
-    output: Path
-    temporary: Path
-    printed: str = ""
-
-    def finish(self) -> None:
-        """Let a paused drill go on, and wait for the end."""
-        rest, _ = self.process.communicate("\n", timeout=PATIENCE_SECONDS)
-        self.printed += rest
-
-    def evidence(self) -> dict[str, Any]:
-        return json.loads((self.output / "evidence.json").read_text())
-
-    def leftovers(self) -> list[str]:
-        return sorted(path.name for path in self.temporary.iterdir())
-
-
-def begin(folder: Path, *arguments: str) -> Run:
-    temporary = folder / "tmp"
-    temporary.mkdir()
-    temporary.chmod(0o755)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "lab", "drill", "--output", str(folder / "out"), *arguments],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env=os.environ | {"TMPDIR": str(temporary), "NO_COLOR": "1", "COLUMNS": "160"},
-    )
-    return Run(process, folder / "out", temporary)
-
-
-def read_until(stream: IO[str], needle: str) -> tuple[str, list[str]]:
-    """The first line that holds ``needle``, and all lines before it."""
-    seen: list[str] = []
-    for line in stream:
-        if needle in line:
-            return line, seen
-        seen.append(line)
-    raise AssertionError(f"{needle!r} never came:\n{''.join(seen)}")
+from recovery.evidence import Evidence
+from tests.lab.runs import Run, begin_drill, read_until
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +23,7 @@ def drills() -> Iterator[tuple[Run, Run]]:
     """Two drills at the same time: one that nobody disturbs, and one whose restored database gets a row flipped."""
     with ExitStack() as folders:
         undisturbed, flipped = (_open_folder(folders) for _ in range(2))
-        runs = begin(undisturbed), begin(flipped, "--pause-before-proof")
+        runs = begin_drill(undisturbed), begin_drill(flipped, "--pause-before-proof")
         flip_a_row(runs[1])
         for run in runs:
             run.finish()
@@ -174,7 +126,7 @@ class TestDrillWithAFlippedRow:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_drill_cleans_up(open_folder: Path, number: int) -> None:
-    run = begin(open_folder)
+    run = begin_drill(open_folder)
     assert run.process.stdout is not None
     read_until(run.process.stdout, "Bootstrap both regions")
     run.process.send_signal(number)
@@ -183,3 +135,17 @@ def test_interrupted_drill_cleans_up(open_folder: Path, number: int) -> None:
     assert "stopped, and everything removed" in printed
     assert run.leftovers() == []
     assert not (run.output / "evidence.json").exists()
+
+
+def test_lab_that_breaks_measures_nothing_and_passes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def breaks(_: RestoreDrill) -> Evidence:
+        raise LabError("the emulator lost the vault's lock")
+
+    monkeypatch.setattr(RestoreDrill, "run", breaks)
+    result = CliRunner().invoke(command.app, ["drill", "--output", str(tmp_path)])
+    assert result.exit_code == 2
+    evidence = Evidence.model_validate_json((tmp_path / "evidence.json").read_text())
+    assert evidence.verdict == "FAIL"
+    assert [objective.rto_measured_seconds for objective in evidence.objectives] == [None]
+    assert "lost the vault's lock" in evidence.checks[0].detail
+    assert "unmeasured" in (tmp_path / "report.html").read_text()
