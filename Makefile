@@ -35,14 +35,14 @@ lab: install ## keep a lab running to explore
 	@$(BIN)/python -m lab start
 
 test: install ## the whole check, what CI runs
-	@$(MAKE) --no-print-directory -j$(JOBS) --output-sync=target lint types contracts
-	@$(MAKE) --no-print-directory pytest
+	@$(MAKE) --no-print-directory lint contracts
+	@$(MAKE) --no-print-directory -j2 types pytest
 
 lint: install ## format and lint
 	@echo "== ruff"; $(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .
 
 types: install ## types, strictly
-	@echo "== pyright"; pyright
+	@echo "== pyright"; pyright || { echo "pyright found the errors above"; exit 1; }
 
 contracts: install ## who may import whom
 	@echo "== import contracts"; lint-imports --no-logo

@@ -11,9 +11,16 @@ _known: dict[str, Assembly] = {}
 
 @pytest.fixture(scope="session")
 def assemblies_folder(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
-    """A folder that all workers of a session share."""
+    """A folder that all workers of a session share, with every environment's assembly.
+
+    Every second worker starts from the other end, so that no two wait for the same synthesis.
+    """
     base = tmp_path_factory.getbasetemp()
-    return (base if worker_id == "master" else base.parent) / "assemblies"
+    folder = (base if worker_id == "master" else base.parent) / "assemblies"
+    backwards = worker_id.startswith("gw") and int(worker_id.removeprefix("gw")) % 2
+    for environment in reversed(ENVIRONMENTS) if backwards else ENVIRONMENTS:
+        _assembly(environment, folder)
+    return folder
 
 
 def _assembly(environment: str, folder: Path) -> Assembly:
