@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from mypy_boto3_backup import BackupClient
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_events import EventBridgeClient
-    from mypy_boto3_kms import KMSClient
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_rds import RDSClient
     from mypy_boto3_s3 import S3Client
@@ -71,10 +70,6 @@ class Clients:
     @cached_property
     def functions(self) -> "LambdaClient":
         return self._client("lambda")
-
-    @cached_property
-    def kms(self) -> "KMSClient":
-        return self._client("kms")
 
     @cached_property
     def rds(self) -> "RDSClient":

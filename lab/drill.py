@@ -7,7 +7,7 @@ code does: the drill itself only plays the disaster, the scheduler and the opera
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from uuid import UUID
 
@@ -54,7 +54,8 @@ class RestoreDrill:
             disaster = self._destroy(deployment)
         restored = self._restore(deployment, disaster)
         proof = self._prove(deployment, restored, disaster)
-        self._count_lost(restored, writer.ledger)
+        rpo = proof.objectives[0].rpo_measured_seconds
+        self._count_lost(restored, writer.ledger, None if rpo is None else disaster - timedelta(seconds=rpo))
         self._test_copied_snapshot(deployment)
         return Evidence(
             drill="restore",
@@ -114,13 +115,15 @@ class RestoreDrill:
         with self.timeline.step(BACKUP_STEP, deployment.primary_region) as step:
             region = deployment.primary_region
             [job] = self.cloud.press("run-backup-plan", region, plan_id=plan, rule=rule)
-            wait_for("the backup job", lambda: _ended(backup.describe_backup_job(BackupJobId=job)["State"]))
+            backed_up = wait_for("the backup job", lambda: _ended(backup.describe_backup_job(BackupJobId=job)["State"]))
             [copy] = self.cloud.press("run-copies", region, plan_id=plan, rule=rule, backup_job_id=job)
-            wait_for(
-                "the copy job", lambda: _ended(backup.describe_copy_job(CopyJobId=copy)["CopyJob"].get("State", ""))
+            copied = wait_for(
+                "the copy job",
+                lambda: _ended(backup.describe_copy_job(CopyJobId=copy)["CopyJob"].get("State", "")),
             )
-            step.detail = f"rule {rule}"
-        self._record("weekly snapshot and its copy", step.detail, step.seconds)
+            step.detail = f"rule {rule}: backup {backed_up}, copy {copied}"
+        passed = backed_up == copied == "COMPLETED"
+        self._record("weekly snapshot and its copy", step.detail, step.seconds, passed=passed)
 
     def _destroy(self, deployment: Deployment) -> datetime:
         with self.timeline.step("Destroy the primary region", deployment.primary_region) as step:
@@ -145,18 +148,16 @@ class RestoreDrill:
         self.timeline.mark("proven" if proof.verdict == "PASS" else "refused")
         return proof
 
-    def _count_lost(self, restored: Restored, ledger: list[UUID]) -> None:
-        """The writer's own ledger against the restored rows: whatever is missing must be the newest, without a gap."""
+    def _count_lost(self, restored: Restored, ledger: list[tuple[UUID, datetime]], kept_until: datetime | None) -> None:
+        """The writer's own ledger against the restored rows: what was acknowledged before ``kept_until``, the newest
+        heartbeat restored, has to be there to the row.
+        """
         with self.timeline.step("Compare the writer's ledger") as step:
             with psycopg.connect(restored.dsn) as connection:
-                rows = connection.execute("SELECT id FROM transactions WHERE id = ANY(%s)", (ledger,)).fetchall()
-            kept = {row[0] for row in rows}
-            lost = [number for number, key in enumerate(ledger) if key not in kept]
-            gap = bool(lost) and lost != list(range(lost[0], len(ledger)))
-            step.detail = f"{len(lost)} of {len(ledger)} acknowledged purchases lost" + (
-                ", with a gap" if gap else ", all from the end"
-            )
-        self._record("acknowledged purchases", step.detail, step.seconds, passed=not gap)
+                keys = [key for key, _ in ledger]
+                rows = connection.execute("SELECT id FROM transactions WHERE id = ANY(%s)", (keys,)).fetchall()
+            passed, step.detail = compare_ledger(ledger, {row[0] for row in rows}, kept_until)
+        self._record("acknowledged purchases", step.detail, step.seconds, passed=passed)
 
     def _test_copied_snapshot(self, deployment: Deployment) -> None:
         with self.timeline.step("Restore test of the copied snapshot", deployment.recovery_region) as step:
@@ -210,6 +211,23 @@ def master_dsn(cloud: Cloud, deployment: Deployment) -> str:
         user=secret["username"],
         password=secret["password"],
     )
+
+
+def compare_ledger(
+    ledger: list[tuple[UUID, datetime]], kept: set[UUID], kept_until: datetime | None
+) -> tuple[bool, str]:
+    """Whether everything acknowledged before ``kept_until`` was kept, and the finding in words.
+
+    An empty ledger, or no heartbeat to date the copy by, proves nothing and fails.
+    """
+    lost = [acknowledged for key, acknowledged in ledger if key not in kept]
+    detail = f"{len(lost)} of {len(ledger)} acknowledged purchases lost"
+    if not ledger or kept_until is None:
+        return False, f"{detail}: nothing to hold the loss against"
+    unexplained = sum(acknowledged < kept_until for acknowledged in lost)
+    if unexplained:
+        return False, f"{detail}, {unexplained} of them older than the newest heartbeat restored"
+    return True, f"{detail}, all of them after the newest heartbeat restored"
 
 
 def _ended(state: str) -> str | None:

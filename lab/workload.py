@@ -7,6 +7,7 @@ import contextlib
 import random
 import threading
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -67,12 +68,12 @@ def create(connection: psycopg.Connection, *, users: int = 2_000, transactions: 
 class Writer:
     """A client that commits purchases, edits and new sessions until it is stopped or loses its database.
 
-    ``ledger`` holds the ids of the transactions whose commit the server acknowledged: what must not be lost.
+    ``ledger`` holds the id of every transaction whose commit the server acknowledged, and when: what must not be lost.
     """
 
     dsn: str
     pause_seconds: float = 0.004
-    ledger: list[UUID] = field(default_factory=list[UUID])
+    ledger: list[tuple[UUID, datetime]] = field(default_factory=list[tuple[UUID, datetime]])
     _stop: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
 
@@ -111,4 +112,4 @@ class Writer:
                 "UPDATE linked_accounts SET balance_paisa = balance_paisa - %s WHERE id = %s", (amount, account)
             )
         if row is not None:
-            self.ledger.append(row[0])
+            self.ledger.append((row[0], datetime.now(UTC)))
