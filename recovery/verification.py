@@ -1,26 +1,38 @@
-"""Run the checks on a restored database and say what is proven."""
+"""Run the checks on a restored database, in parts, and say what is proven."""
 
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from typing import Any
 
-import psycopg
 from pydantic import BaseModel, ConfigDict
 
-from recovery.checks import CHECKS, CheckContext, Outcome
+from recovery.checks import CHECKS, CheckContext, Outcome, Part
 from recovery.checks.outcome import Measurement, Status
-from recovery.database import Connection, DsnError, connect, set_statement_timeout, snapshot, without_secrets
+from recovery.database import Connection, connect, set_statement_timeout, snapshot, without_secrets
 from recovery.manifest import Manifest
 
-# A check's own limit: below the 15 minutes that AWS allows a Lambda function, so that the check itself can still say
-# what it was at.
+# A part's own limit: below the 15 minutes that AWS allows a Lambda function, so that the part itself can still say what
+# it was at.
 STATEMENT_TIMEOUT_SECONDS = 600.0
 
+# How many parts run at a time: a small instance has two vCPUs, and a third worker would only wait.
+WORKERS = 2
+
 ConnectionFactory = Callable[[], Connection]
+Target = str | ConnectionFactory
+
+# The argument of a part that stands for a check that could not be divided: why.
+UNPLANNED = "could not be planned"
 
 
 class CheckResult(BaseModel):
-    """One check's answer; ``detail`` is one line for a person and holds no secret."""
+    """One check's answer; ``detail`` is one line for a person and holds no secret.
+
+    ``duration_seconds`` is the work of all its parts, of which several may have run at a time.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -29,6 +41,24 @@ class CheckResult(BaseModel):
     detail: str
     duration_seconds: float | None = None
     measurements: dict[str, Measurement] = {}
+
+
+class PartResult(BaseModel):
+    """One part's answer; ``payload`` is what the check's conclusion needs of it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    part: Part
+    status: Status
+    detail: str
+    duration_seconds: float | None = None
+    measurements: dict[str, Measurement] = {}
+    payload: dict[str, Any] | None = None
+
+    @property
+    def outcome(self) -> Outcome:
+        """As the check sees it."""
+        return Outcome(status=self.status, detail=self.detail, measurements=self.measurements, payload=self.payload)
 
 
 class Verification(BaseModel):
@@ -52,7 +82,7 @@ class Verification(BaseModel):
         return measured_rpo(self.checks)
 
 
-def measured_rpo(checks: tuple[CheckResult, ...] | list[CheckResult]) -> timedelta | None:
+def measured_rpo(checks: Sequence[CheckResult]) -> timedelta | None:
     """What the heartbeat check measured, None where it did not."""
     for check in checks:
         seconds = check.measurements.get("rpo_seconds")
@@ -62,62 +92,167 @@ def measured_rpo(checks: tuple[CheckResult, ...] | list[CheckResult]) -> timedel
 
 
 def verify(
-    target: str | ConnectionFactory,
+    target: Target,
     manifest: Manifest,
     *,
     disaster_time: datetime | None,
     rpo: timedelta | None,
+    restore_started_at: datetime | None = None,
     statement_timeout_seconds: float = STATEMENT_TIMEOUT_SECONDS,
+    workers: int = WORKERS,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Verification:
-    """Run every check, each on a connection of its own, so that one that fails leaves the others alone.
+    """Run every check, ``workers`` parts at a time, each on a connection that no failing one has spoiled.
 
     ``target`` is a DSN or a function that connects. Never raises for what is wrong with the database: a check that
     could not run is ``not_proven``.
     """
-    context = CheckContext(manifest=manifest, disaster_time=disaster_time, rpo=rpo, progress=progress)
-    results: list[CheckResult] = []
-    for name in CHECKS:
-        progress(name)
-        results.append(run_check_at(target, name, context, statement_timeout_seconds=statement_timeout_seconds))
-    return Verification(checks=tuple(results))
+    context = CheckContext(
+        manifest=manifest,
+        disaster_time=disaster_time,
+        rpo=rpo,
+        restore_started_at=restore_started_at,
+        progress=progress,
+    )
+    parts = plan_checks(target, context, statement_timeout_seconds=statement_timeout_seconds)
+    results: dict[int, PartResult] = {}
+    waiting = deque(range(len(parts)))
+
+    def work() -> None:
+        while waiting:
+            try:
+                number = waiting.popleft()
+            except IndexError:
+                return
+            progress(f"{parts[number].check} {parts[number].label}, {len(results) + 1} of {len(parts)}")
+            results[number] = run_part(
+                target, parts[number], context, statement_timeout_seconds=statement_timeout_seconds
+            )
+
+    with ThreadPoolExecutor(workers) as pool:
+        for done in [pool.submit(work) for _ in range(workers)]:
+            done.result()
+    return Verification(checks=conclude(context, parts, results))
+
+
+def plan_checks(
+    target: Target,
+    context: CheckContext,
+    *,
+    checks: Sequence[str] = tuple(CHECKS),
+    statement_timeout_seconds: float = STATEMENT_TIMEOUT_SECONDS,
+) -> tuple[Part, ...]:
+    """Divide the checks. One that cannot be divided becomes a part that will answer why.
+
+    Raises KeyError for a name that is no check.
+    """
+    return tuple(part for name in checks for part in _divided(target, name, context, statement_timeout_seconds))
+
+
+def _divided(target: Target, name: str, context: CheckContext, statement_timeout_seconds: float) -> Sequence[Part]:
+    divide = CHECKS[name].parts
+    if divide is None:
+        return [Part(check=name, label="whole")]
+    try:
+        with _open(target) as connection:
+            set_statement_timeout(connection, statement_timeout_seconds)
+            with snapshot(connection):
+                return divide(connection, context)
+    # Whatever went wrong, the check is not proven, and the reason belongs in the evidence.
+    except Exception as error:
+        return [Part(check=name, label="whole", arguments={UNPLANNED: _reason(error)})]
+
+
+def run_part(
+    target: Target,
+    part: Part,
+    context: CheckContext,
+    *,
+    statement_timeout_seconds: float = STATEMENT_TIMEOUT_SECONDS,
+) -> PartResult:
+    """Run one part in one snapshot, on a connection of its own. Raises KeyError for a name that is no check.
+
+    ``target`` is a DSN or a function that connects. A database that cannot be reached proves nothing.
+    """
+    run = CHECKS[part.check].run
+    started = time.monotonic()
+    try:
+        if UNPLANNED in part.arguments:
+            raise RuntimeError(str(part.arguments[UNPLANNED]))
+        with _open(target) as connection:
+            set_statement_timeout(connection, statement_timeout_seconds)
+            with snapshot(connection):
+                outcome = run(connection, context, part)
+    # Whatever went wrong, the restored copy is not proven, and the reason belongs in the evidence.
+    except Exception as error:
+        outcome = Outcome(status="not_proven", detail=f"could not be checked: {_reason(error)}")
+    return PartResult(
+        part=part,
+        status=outcome.status,
+        detail=outcome.detail,
+        duration_seconds=round(time.monotonic() - started, 3),
+        measurements=outcome.measurements,
+        payload=outcome.payload,
+    )
+
+
+def conclude(
+    context: CheckContext, parts: Sequence[Part], results: Mapping[int, PartResult]
+) -> tuple[CheckResult, ...]:
+    """One answer a check, in the order of CHECKS. A part without a result leaves its check not proven.
+
+    ``results`` are keyed by the part's place in ``parts``; it is asked for one at a time, in order.
+    """
+    return tuple(
+        _concluded(name, context, {number: part for number, part in enumerate(parts) if part.check == name}, results)
+        for name in CHECKS
+        if any(part.check == name for part in parts)
+    )
+
+
+def _concluded(
+    name: str, context: CheckContext, parts: Mapping[int, Part], results: Mapping[int, PartResult]
+) -> CheckResult:
+    durations: list[float] = []
+
+    def answers() -> Iterator[Outcome]:
+        for number, part in parts.items():
+            result = results.get(number)
+            if result is None:
+                yield Outcome(status="not_proven", detail=f"{part.label}: never answered")
+                continue
+            if result.duration_seconds is not None:
+                durations.append(result.duration_seconds)
+            yield result.outcome
+
+    try:
+        outcome = CHECKS[name].conclude(context, answers())
+    except Exception as error:
+        outcome = Outcome(status="not_proven", detail=f"could not be concluded: {_reason(error)}")
+    return CheckResult(
+        name=name,
+        status=outcome.status,
+        detail=outcome.detail,
+        duration_seconds=round(sum(durations), 3) if durations else None,
+        measurements=outcome.measurements,
+    )
 
 
 def run_check_at(
-    target: str | ConnectionFactory,
+    target: Target,
     name: str,
     context: CheckContext,
     *,
     statement_timeout_seconds: float = STATEMENT_TIMEOUT_SECONDS,
 ) -> CheckResult:
-    """Connect and run one check; a database that cannot be reached proves nothing."""
-    started = time.monotonic()
-    try:
-        connection = connect(target, application_name="duskspendr-verify") if isinstance(target, str) else target()
-    except (psycopg.Error, OSError, DsnError) as error:
-        return _not_proven(name, error, started)
-    with connection:
-        return run_check(name, connection, context, statement_timeout_seconds=statement_timeout_seconds)
-
-
-def run_check(
-    name: str,
-    connection: Connection,
-    context: CheckContext,
-    *,
-    statement_timeout_seconds: float = STATEMENT_TIMEOUT_SECONDS,
-) -> CheckResult:
-    """Run one check in one snapshot of the connection. Raises KeyError for a name that is no check."""
-    check = CHECKS[name]
-    started = time.monotonic()
-    try:
-        set_statement_timeout(connection, statement_timeout_seconds)
-        with snapshot(connection):
-            outcome = check(connection, context)
-    # Whatever went wrong, the restored copy is not proven, and the reason belongs in the evidence.
-    except Exception as error:
-        return _not_proven(name, error, started)
-    return _result(name, outcome, started)
+    """Run one check, all of its parts one after the other."""
+    timeout = statement_timeout_seconds
+    parts = plan_checks(target, context, checks=[name], statement_timeout_seconds=timeout)
+    results = {
+        number: run_part(target, part, context, statement_timeout_seconds=timeout) for number, part in enumerate(parts)
+    }
+    (result,) = conclude(context, parts, results)
+    return result
 
 
 def not_proven(name: str, detail: str) -> CheckResult:
@@ -125,16 +260,9 @@ def not_proven(name: str, detail: str) -> CheckResult:
     return CheckResult(name=name, status="not_proven", detail=without_secrets(detail))
 
 
-def _result(name: str, outcome: Outcome, started: float) -> CheckResult:
-    return CheckResult(
-        name=name,
-        status=outcome.status,
-        detail=outcome.detail,
-        duration_seconds=round(time.monotonic() - started, 3),
-        measurements=outcome.measurements,
-    )
+def _open(target: Target) -> Connection:
+    return connect(target, application_name="duskspendr-verify") if isinstance(target, str) else target()
 
 
-def _not_proven(name: str, error: BaseException, started: float) -> CheckResult:
-    detail = f"could not be checked: {without_secrets(str(error)) or type(error).__name__}"
-    return _result(name, Outcome(status="not_proven", detail=detail), started)
+def _reason(error: BaseException) -> str:
+    return without_secrets(str(error)) or type(error).__name__

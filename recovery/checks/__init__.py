@@ -1,25 +1,16 @@
-"""The checks that a restored database has to pass, by name.
+"""The checks that a restored database has to pass, by name."""
 
-A check is a function of an open snapshot and what is known about the restore. It returns an :class:`Outcome`; it may
-raise, and then nothing is proven.
-"""
-
-from collections.abc import Callable
-
-from recovery.checks.content import check_content
-from recovery.checks.heartbeat import check_heartbeat
-from recovery.checks.identity import check_identity
-from recovery.checks.outcome import CheckContext, Outcome
-from recovery.checks.schema import check_schema
-from recovery.database import Connection
-
-Check = Callable[[Connection, CheckContext], Outcome]
+from recovery.checks.content import CONTENT
+from recovery.checks.heartbeat import HEARTBEAT
+from recovery.checks.identity import IDENTITY
+from recovery.checks.outcome import Check, CheckContext, Outcome, Part
+from recovery.checks.schema import SCHEMA
 
 CHECKS: dict[str, Check] = {
-    "identity": check_identity,
-    "schema": check_schema,
-    "heartbeat": check_heartbeat,
-    "content": check_content,
+    "identity": IDENTITY,
+    "schema": SCHEMA,
+    "heartbeat": HEARTBEAT,
+    "content": CONTENT,
 }
 
-__all__ = ["CHECKS", "Check", "CheckContext", "Outcome"]
+__all__ = ["CHECKS", "Check", "CheckContext", "Outcome", "Part"]

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import psycopg
 
-from recovery.checks.outcome import CheckContext, Measurement, Outcome, counted
+from recovery.checks.outcome import Check, CheckContext, Measurement, Outcome, Part, counted
 from recovery.database import Connection
 from recovery.fingerprint import ALGORITHM, Bucket, read_buckets
 from recovery.manifest import Manifest, TableContent
@@ -23,7 +23,7 @@ class _Tally:
     findings: list[str] = field(default_factory=list[str])
 
 
-def check_content(connection: Connection, context: CheckContext) -> Outcome:
+def check_content(connection: Connection, context: CheckContext, _part: Part) -> Outcome:
     """Each bucket of each table holds the rows it held, but for later changes that the counts account for."""
     manifest = context.manifest
     major = connection.info.server_version // 10_000
@@ -114,3 +114,6 @@ def _outcome(tally: _Tally, *, tables: int, manifest: Manifest) -> Outcome:
             measurements=measurements,
         )
     return Outcome(status="passed", detail=proven, measurements=measurements)
+
+
+CONTENT = Check(run=check_content)

@@ -2,12 +2,12 @@
 
 from datetime import timedelta
 
-from recovery.checks.outcome import CheckContext, Outcome, counted
+from recovery.checks.outcome import Check, CheckContext, Outcome, Part, counted
 from recovery.database import Connection
 from recovery.heartbeat import has_pulse, heartbeat_at, newest_heartbeat, read_pulse
 
 
-def check_heartbeat(connection: Connection, context: CheckContext) -> Outcome:
+def check_heartbeat(connection: Connection, context: CheckContext, _part: Part) -> Outcome:
     """The chain is unbroken from its first row, goes through the manifest's, and ends within the RPO.
 
     The measurement ``rpo_seconds`` is the disaster time minus the newest heartbeat before it.
@@ -62,3 +62,6 @@ def _age(connection: Connection, context: CheckContext) -> timedelta | None:
     # Rows written after the disaster time say nothing about what was lost before it.
     last = newest_heartbeat(connection, not_after=context.disaster_time)
     return None if last is None else context.disaster_time - last.written_at
+
+
+HEARTBEAT = Check(run=check_heartbeat)

@@ -1,12 +1,12 @@
 """Is it the right database, and does it serve?"""
 
-from recovery.checks.outcome import CheckContext, Outcome
+from recovery.checks.outcome import Check, CheckContext, Outcome, Part
 from recovery.database import Connection, row
 from recovery.heartbeat import has_pulse, heartbeat_at
 from recovery.manifest import Database, read_database
 
 
-def check_identity(connection: Connection, context: CheckContext) -> Outcome:
+def check_identity(connection: Connection, context: CheckContext, _part: Part) -> Outcome:
     """The manifest's database answers, has been promoted, and takes writes."""
     expected, found = context.manifest.database, read_database(connection)
     faults: list[str] = []
@@ -75,3 +75,6 @@ def _unready(connection: Connection) -> list[str]:
     if state["read_only"]:
         faults.append("the server takes no writes: default_transaction_read_only is on")
     return faults
+
+
+IDENTITY = Check(run=check_identity)

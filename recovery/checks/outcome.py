@@ -1,14 +1,19 @@
-"""What a check is told, and what it answers."""
+"""What a check is made of: what it is told, the parts it runs in, and what it answers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
+from pydantic import BaseModel, ConfigDict
+
+from recovery.database import Connection
 from recovery.manifest import Manifest
+from recovery.schema import summary
 
 Status = Literal["passed", "failed", "not_proven"]
 Measurement = float | int | str | None
+Argument = str | int | list[int] | list[str]
 
 
 def _silent(_: str) -> None: ...
@@ -30,13 +35,65 @@ class CheckContext:
     progress: Callable[[str], None] = _silent
 
 
+class Part(BaseModel):
+    """A piece of a check, small enough for one call of a function. ``label`` tells a person which piece it is."""
+
+    model_config = ConfigDict(frozen=True)
+
+    check: str
+    label: str
+    arguments: dict[str, Argument] = {}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """A check's answer, in words for a person and in numbers."""
+    """An answer of a check or of one part, in words for a person and in numbers.
+
+    ``payload`` is what a part hands to its check's conclusion, as JSON; nobody else sees it.
+    """
 
     status: Status
     detail: str
     measurements: dict[str, Measurement] = field(default_factory=dict[str, Measurement])
+    payload: dict[str, Any] | None = None
+
+
+def worst(_context: CheckContext, answers: Iterable[Outcome]) -> Outcome:
+    """The parts' answers as one: the worst status, the findings of every part that has it, the numbers added up."""
+    outcomes = list(answers)
+    if len(outcomes) == 1:
+        return outcomes[0]
+    statuses = {outcome.status for outcome in outcomes}
+    status: Status = next((each for each in _FROM_WORST if each in statuses), "not_proven")
+    details = list(dict.fromkeys(outcome.detail for outcome in outcomes if outcome.status == status))
+    if status == "failed":
+        details += [f"besides, not proven: {each.detail}" for each in outcomes if each.status == "not_proven"]
+    measurements: dict[str, Measurement] = {}
+    for outcome in outcomes:
+        for name, value in outcome.measurements.items():
+            known = measurements.get(name)
+            if isinstance(known, int | float) and isinstance(value, int | float):
+                measurements[name] = known + value
+            else:
+                measurements[name] = value
+    return Outcome(status=status, detail=summary(details), measurements=measurements)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """A question that a restored database has to pass, and how it is divided.
+
+    ``run`` answers one part within an open snapshot; it may raise, and then nothing is proven. ``parts`` divides the
+    question, into one part unless said otherwise. ``conclude`` makes one answer of the parts', which
+    it sees one at a time and in order.
+    """
+
+    run: Callable[[Connection, CheckContext, Part], Outcome]
+    parts: Callable[[Connection, CheckContext], Sequence[Part]] | None = None
+    conclude: Callable[[CheckContext, Iterable[Outcome]], Outcome] = worst
+
+
+_FROM_WORST: tuple[Status, ...] = ("failed", "not_proven", "passed")
 
 
 def counted(count: int, noun: str) -> str:

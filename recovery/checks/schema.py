@@ -1,11 +1,11 @@
 """Is every object there, as it was?"""
 
-from recovery.checks.outcome import CheckContext, Outcome
+from recovery.checks.outcome import Check, CheckContext, Outcome, Part
 from recovery.database import Connection
 from recovery.schema import differences, read_schema, summary
 
 
-def check_schema(connection: Connection, context: CheckContext) -> Outcome:
+def check_schema(connection: Connection, context: CheckContext, _part: Part) -> Outcome:
     """The schema equals the manifest's, object by object."""
     major, expected_major = connection.info.server_version // 10_000, context.manifest.database.server_major
     if major != expected_major:
@@ -19,3 +19,6 @@ def check_schema(connection: Connection, context: CheckContext) -> Outcome:
     if sentences:
         return Outcome(status="failed", detail=summary(sentences), measurements=dict(measurements))
     return Outcome(status="passed", detail=f"{len(found)} objects as in the manifest", measurements=dict(measurements))
+
+
+SCHEMA = Check(run=check_schema)

@@ -11,7 +11,7 @@ from recovery import manifest as manifests
 from recovery.checks import CheckContext
 from recovery.database import Connection, connect
 from recovery.manifest import Manifest, take_manifest
-from recovery.verification import CheckResult, run_check
+from recovery.verification import CheckResult, run_check_at
 
 Check = Callable[..., CheckResult]
 
@@ -53,12 +53,15 @@ def check(dsn: str) -> Check:
     def run(
         name: str, manifest: Manifest, *, role: str | None = None, timeout: float = 60, **context: Any
     ) -> CheckResult:
-        with connect(dsn, application_name="test") as connection:
+        def sign_in() -> Connection:
+            connection = connect(dsn, application_name="test")
             if role is not None:
                 connection.execute(f"SET ROLE {role}".encode())
-            return run_check(
-                name, connection, CheckContext(manifest=manifest, **context), statement_timeout_seconds=timeout
-            )
+            return connection
+
+        return run_check_at(
+            sign_in, name, CheckContext(manifest=manifest, **context), statement_timeout_seconds=timeout
+        )
 
     return run
 

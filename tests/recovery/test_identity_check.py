@@ -13,7 +13,7 @@ from recovery.bootstrap import VERIFIER_ROLE, bootstrap
 from recovery.checks import CheckContext
 from recovery.database import Connection, connect
 from recovery.manifest import take_manifest
-from recovery.verification import CheckResult, run_check, run_check_at, verify
+from recovery.verification import CheckResult, run_check_at, verify
 
 Check = Callable[..., CheckResult]
 
@@ -115,9 +115,10 @@ def test_verifiers_own_read_only_default_is_no_fault_of_the_server(connection: C
 def test_verifier_takes_the_same_manifest_as_the_owner(notes: Connection, dsn: str):
     bootstrap(notes)
     owners = take_manifest(notes)
-    with connect(make_conninfo(dsn, user=VERIFIER_ROLE, password=""), application_name="test") as verifier:
+    role = make_conninfo(dsn, user=VERIFIER_ROLE, password="")
+    with connect(role, application_name="test") as verifier:
         manifest = take_manifest(verifier)
-        assert run_check("identity", verifier, CheckContext(manifest=manifest)).status == "passed"
+    assert run_check_at(role, "identity", CheckContext(manifest=manifest)).status == "passed"
     assert manifest.tables[0].fingerprints == owners.tables[0].fingerprints
     assert manifest.objects == owners.objects
     assert manifest.database == owners.database
