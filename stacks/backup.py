@@ -6,11 +6,9 @@ from constructs import Construct
 
 from continuity.buckets import EvidenceStore
 from continuity.deployment import Deployment
-from continuity.restore_test_watch import RestoreTestWatch
-from continuity.restore_testing import RestoreTarget, RestoreTest
-from continuity.restore_verification import RestoreVerification
 from continuity.snapshots import SnapshotPlan
 from continuity.vault import LockedVault
+from continuity.vault_proof import VaultProof
 from recovery import objectives
 from stacks.regional_stack import RegionalStack
 
@@ -47,35 +45,18 @@ class BackupStack(RegionalStack):
             completion_window=completion_window,
             retention=retention,
         )
-        target = RestoreTarget(self, "RestoreTarget", deployment=deployment, vpc=vpc)
-        test = RestoreTest(
+        self.proof = VaultProof(
             self,
-            "RestoreTest",
+            "Proof",
             deployment=deployment,
+            vpc=vpc,
             vault=vault,
             label="primary",
-            schedule=objectives.PRIMARY_RESTORE_TEST_SCHEDULE,
-            protected_resource_arn=names.instance_arn,
-            target=target,
-        )
-        self.verification = RestoreVerification(
-            self,
-            "Verification",
-            deployment=deployment,
-            target=target,
-            evidence=evidence,
-            source_identifier=names.instance_identifier,
-        )
-        watch = RestoreTestWatch(
-            self,
-            "RestoreTestWatch",
-            deployment=deployment,
-            plan=test.plan,
             test_schedule=objectives.PRIMARY_RESTORE_TEST_SCHEDULE,
+            protected_resource_arn=names.instance_arn,
+            evidence=evidence,
         )
         self.vault_arn = vault.backup_vault_arn
-        self.state_machine_arns = [self.verification.machine.state_machine_arn, watch.machine.state_machine_arn]
         CfnOutput(self, "PlanId", value=snapshots.plan.backup_plan_id)
         CfnOutput(self, "VaultName", value=vault.backup_vault_name)
-        CfnOutput(self, "RestoreTestingPlanName", value=test.plan.restore_testing_plan_name)
-        CfnOutput(self, "VerificationStateMachineArn", value=self.verification.machine.state_machine_arn)
+        self.proof.name_outputs(self)

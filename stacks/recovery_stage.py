@@ -112,9 +112,9 @@ class RecoveryStage(Stage):
             alarm_emails=e.alarm_emails,
             allocated_gib=e.database.allocated_gib,
             manifest=database.manifest,
-            state_machine_arns=backup.state_machine_arns,
+            state_machine_arns=backup.proof.state_machine_arns,
             vault_arn=backup.vault_arn,
-            lost_events=backup.verification.lost_events,
+            lost_events=backup.proof.lost_events,
             serving=not e.serves_from_recovery,
         )
         standby = RecoveryStandbyStack(

@@ -19,10 +19,8 @@ from continuity.deployment import Deployment
 from continuity.postgres import Calendar, InstanceSize
 from continuity.pulse import Heartbeat, ManifestTaker
 from continuity.replica import Replica
-from continuity.restore_test_watch import RestoreTestWatch
-from continuity.restore_testing import RestoreTarget, RestoreTest
-from continuity.restore_verification import RestoreVerification
 from continuity.signals import Signals
+from continuity.vault_proof import VaultProof
 from recovery import objectives
 from stacks.regional_stack import RegionalStack
 
@@ -84,32 +82,17 @@ class RecoveryStandbyStack(RegionalStack):
             public_name=public_name,
             topic=topic,
         )
-        target = RestoreTarget(self, "RestoreTarget", deployment=deployment, vpc=vpc)
-        test = RestoreTest(
+        proof = VaultProof(
             self,
-            "RestoreTest",
+            "Proof",
             deployment=deployment,
+            vpc=vpc,
             vault=vault,
             label="recovery",
-            schedule=objectives.RECOVERY_RESTORE_TEST_SCHEDULE,
+            test_schedule=objectives.RECOVERY_RESTORE_TEST_SCHEDULE,
             # The vault holds nothing but copies of the database; naming their source would tie this to its region.
             protected_resource_arn="*",
-            target=target,
-        )
-        verification = RestoreVerification(
-            self,
-            "Verification",
-            deployment=deployment,
-            target=target,
             evidence=evidence,
-            source_identifier=names.instance_identifier,
-        )
-        watch = RestoreTestWatch(
-            self,
-            "RestoreTestWatch",
-            deployment=deployment,
-            plan=test.plan,
-            test_schedule=objectives.RECOVERY_RESTORE_TEST_SCHEDULE,
         )
 
         signals = Signals(self, "Signals", deployment=deployment, topic=topic)
@@ -119,13 +102,12 @@ class RecoveryStandbyStack(RegionalStack):
             signals.replication(names.replica_identifier)
         signals.manifest(cast(lambda_.IFunction, manifest.function))
         signals.storage(names.replica_identifier, allocated_gib=size.allocated_gib)
-        signals.verification(verification.lost_events)
+        signals.verification(proof.lost_events)
 
         announcements = Announcements(self, "Announcements", environment=names.environment, topic=topic)
-        announcements.unproven_restores([verification.machine.state_machine_arn, watch.machine.state_machine_arn])
+        announcements.unproven_restores(proof.state_machine_arns)
         announcements.failed_deployments()
         announcements.database_events(names.replica_identifier)
 
         CfnOutput(self, "ReplicaIdentifier", value=replica.instance.ref)
-        CfnOutput(self, "RestoreTestingPlanName", value=test.plan.restore_testing_plan_name)
-        CfnOutput(self, "VerificationStateMachineArn", value=verification.machine.state_machine_arn)
+        proof.name_outputs(self)

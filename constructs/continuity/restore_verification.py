@@ -1,9 +1,8 @@
 """Proof of every restore: a state machine that checks the restored database and always ends in one verdict."""
 
-from collections.abc import Sequence
 from typing import cast
 
-from aws_cdk import CfnElement, Duration, Stack
+from aws_cdk import Duration
 from aws_cdk import aws_events as events
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
@@ -18,6 +17,7 @@ from continuity.deployment import Deployment
 from continuity.function import PythonFunction
 from continuity.interfaces import invoke, start
 from continuity.restore_testing import RestoreTarget
+from continuity.state_machines import acknowledge_machine
 from continuity.verification_functions import VerificationFunctions
 from recovery import objectives
 
@@ -132,7 +132,7 @@ class RestoreVerification(Construct):
             ),
         )
         functions = self._functions
-        _acknowledge_machine(machine, [functions.describe, functions.check, functions.judge])
+        acknowledge_machine(machine, [functions.describe, functions.check, functions.judge])
         return machine
 
     def _checks(self) -> sfn.Map:
@@ -247,25 +247,3 @@ class RestoreVerification(Construct):
 
 
 _EXECUTION = {"execution.$": "$$.Execution.Name", "execution_started_at.$": "$$.Execution.StartTime"}
-
-
-def _acknowledge_machine(machine: sfn.StateMachine, functions: Sequence[PythonFunction]) -> None:
-    acknowledge(
-        machine,
-        {
-            "IAM5[Resource::*]": "Writing traces and managing log delivery have no resource to grant on, nor"
-            " has the validation result of a restore job.",
-            **{
-                f"IAM5[Resource::<{Stack.of(function).get_logical_id(_resource_of(function))}.Arn>:*]": (
-                    "The versions of one function, which the grant of invocation always names."
-                )
-                for function in functions
-            },
-        },
-    )
-
-
-def _resource_of(function: PythonFunction) -> CfnElement:
-    resource = function.node.default_child
-    assert isinstance(resource, CfnElement)  # noqa: S101 - the L2's own resource
-    return resource

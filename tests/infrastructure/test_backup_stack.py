@@ -105,7 +105,7 @@ def test_restored_instance_is_reachable_and_verifiable(assembly: Assembly, stack
     assert selection["ProtectedResourceType"] == "RDS"
     assert "SubnetGroup" in text_of(overrides["dbSubnetGroupName"])
     assert overrides["enableIamDatabaseAuthentication"] == "true"
-    assert "RestoreTargetParameters" in text_of(overrides["dbParameterGroupName"])
+    assert "ProofTargetParameters" in text_of(overrides["dbParameterGroupName"])
     subnets = {g.get("DBSubnetGroupName") for g in assembly.properties(stack, "AWS::RDS::DBSubnetGroup")}
     assert f"duskspendr-{assembly.environment}-restored" in subnets
 
@@ -123,14 +123,14 @@ def test_restored_instances_admit_the_checks_only(assembly: Assembly, stack: str
     into_restored = [
         rule
         for rule in assembly.properties(stack, "AWS::EC2::SecurityGroupIngress")
-        if "RestoreTarget" in text_of(rule["GroupId"])
+        if "ProofTarget" in text_of(rule["GroupId"])
     ]
     (rule,) = into_restored
-    assert "RestoreTargetAccessClients" in text_of(rule["SourceSecurityGroupId"])
+    assert "ProofTargetAccessClients" in text_of(rule["SourceSecurityGroupId"])
     users = [
         function["Handler"]
         for function in assembly.properties(stack, "AWS::Lambda::Function")
-        if "RestoreTargetAccessClients" in text_of(function.get("VpcConfig", {}))
+        if "ProofTargetAccessClients" in text_of(function.get("VpcConfig", {}))
     ]
     assert users == ["lambdas.check_restore.handler.handler"]
 

@@ -169,7 +169,7 @@ def test_missing_restore_tests_are_announced_too(assembly: Assembly) -> None:
             for rule in assembly.properties(stack, "AWS::Events::Rule")
             if "AlarmsTopic" in text_of(rule["Targets"]) and rule["EventPattern"]["source"] == ["aws.states"]
         )
-        assert "RestoreTestWatch" in text_of(rule["EventPattern"]["detail"]["stateMachineArn"])
+        assert "ProofTestWatch" in text_of(rule["EventPattern"]["detail"]["stateMachineArn"])
 
 
 def test_on_call_subscribes_in_both_regions(prod: Assembly) -> None:
