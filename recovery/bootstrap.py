@@ -1,4 +1,12 @@
-"""Prepare a database for recovery: the schema ``continuity``, its pulse, and the two roles that keep and read it."""
+"""Prepare a database for recovery: the schema ``continuity``, its pulse, and the two roles that keep and read it.
+
+The check of the files needs the extension amcheck, which RDS for PostgreSQL offers on every supported major
+(https://docs.aws.amazon.com/AmazonRDS/latest/PostgreSQLReleaseNotes/postgresql-extensions.html) and lets members of
+rds_superuser, the master user among them, add to a database
+(https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/Appendix.PostgreSQL.CommonDBATasks.Roles.rds_superuser.html).
+Whether they may also grant its functions to another role AWS does not say. A refusal of either is reported and stops
+nothing: without amcheck that one check proves nothing and says so, while pulse and manifest work.
+"""
 
 import time
 
@@ -6,7 +14,7 @@ import psycopg
 from psycopg.sql import SQL, Identifier
 from pydantic import BaseModel, ConfigDict
 
-from recovery.database import Connection, row
+from recovery.database import Connection, row, rows
 from recovery.heartbeat import HEARTBEAT_LOCK, Heartbeat, newest_heartbeat, write_heartbeat
 
 HEARTBEAT_ROLE = "heartbeat"
@@ -30,19 +38,41 @@ CREATE TABLE IF NOT EXISTS continuity.heartbeat (
 );
 """
 
+# What a look at the files may execute; each in whatever forms this version of amcheck has it.
+_AMCHECK_FUNCTIONS = """
+SELECT p.oid::regprocedure::text AS function, has_function_privilege(%(role)s, p.oid, 'EXECUTE') AS allowed
+FROM pg_extension AS e JOIN pg_depend AS d ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid
+     AND d.classid = 'pg_proc'::regclass AND d.deptype = 'e'
+JOIN pg_proc AS p ON p.oid = d.objid
+WHERE e.extname = 'amcheck' AND p.proname IN ('verify_heapam', 'bt_index_check', 'bt_index_parent_check',
+                                              'gin_index_check')
+ORDER BY 1
+"""
+
 # Roles belong to the whole cluster, while locks belong to one database: bootstraps of two databases can still meet in
 # the catalogs, and the later one only has to look again.
 _ATTEMPTS = 10
+# No right to it; RDS's list of allowed extensions leaves it out; the server's packages do.
+_REFUSALS = (
+    psycopg.errors.InsufficientPrivilege,
+    psycopg.errors.FeatureNotSupported,
+    psycopg.errors.UndefinedFile,
+    psycopg.errors.InvalidParameterValue,
+)
 _RACES = (psycopg.errors.UniqueViolation, psycopg.errors.DuplicateObject, psycopg.errors.InternalError_)
 
 
 class BootstrapReport(BaseModel):
-    """What a bootstrap found and did; ``created`` is empty when everything was in place."""
+    """What a bootstrap found and did; ``created`` is empty when everything was in place.
+
+    ``refused`` is what the server would not let it do about amcheck, in words; the check of the files needs it.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     database: str
     created: tuple[str, ...]
+    refused: tuple[str, ...] = ()
     iam: bool
     heartbeat: Heartbeat
 
@@ -53,15 +83,19 @@ def bootstrap(connection: Connection) -> BootstrapReport:
     The connection's role must own the database and hold CREATEROLE with ADMIN on pg_read_all_data,
     pg_monitor and, where it exists, rds_iam: RDS's master user does. Raises psycopg.Error.
     """
-    created = _create_despite_races(connection)
+    created, refused = _create_despite_races(connection)
     facts = row(connection, "SELECT current_database() AS database, to_regrole(%s) IS NOT NULL AS iam", (IAM_ROLE,))
     newest = newest_heartbeat(connection)
     return BootstrapReport(
-        database=facts["database"], created=created, iam=facts["iam"], heartbeat=newest or write_heartbeat(connection)
+        database=facts["database"],
+        created=created,
+        refused=refused,
+        iam=facts["iam"],
+        heartbeat=newest or write_heartbeat(connection),
     )
 
 
-def _create_despite_races(connection: Connection) -> tuple[str, ...]:
+def _create_despite_races(connection: Connection) -> tuple[tuple[str, ...], tuple[str, ...]]:
     for attempt in range(1, _ATTEMPTS):
         try:
             return _create(connection)
@@ -70,11 +104,13 @@ def _create_despite_races(connection: Connection) -> tuple[str, ...]:
     return _create(connection)
 
 
-def _create(connection: Connection) -> tuple[str, ...]:
+def _create(connection: Connection) -> tuple[tuple[str, ...], tuple[str, ...]]:
     with connection.transaction():
         connection.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (HEARTBEAT_LOCK,))
-        return (*_create_pulse(connection), *_create_roles(connection))
+        created = (*_create_pulse(connection), *_create_roles(connection))
+        added, refused = _add_amcheck(connection)
+        return (*created, *added), refused
 
 
 def _create_pulse(connection: Connection) -> list[str]:
@@ -124,6 +160,44 @@ def _let_in(connection: Connection, role: str) -> list[str]:
         connection.execute(SQL("GRANT INSERT ON continuity.heartbeat TO {}").format(name))
         granted.append(f"writing of the pulse by {role}")
     return granted
+
+
+def _add_amcheck(connection: Connection) -> tuple[list[str], tuple[str, ...]]:
+    """What was added, and what was refused."""
+    added: list[str] = []
+    try:
+        if not row(connection, "SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'amcheck') AS found")["found"]:
+            with connection.transaction():
+                connection.execute("CREATE EXTENSION amcheck SCHEMA continuity")
+            added.append("extension amcheck")
+        # Somebody may have made it elsewhere.
+        facts = row(
+            connection,
+            "SELECT n.nspname AS schema, has_schema_privilege(%s, n.oid, 'USAGE') AS may_use"
+            " FROM pg_extension AS e JOIN pg_namespace AS n ON n.oid = e.extnamespace WHERE e.extname = 'amcheck'",
+            (VERIFIER_ROLE,),
+        )
+        granted: list[str] = []
+        with connection.transaction():
+            if not facts["may_use"]:
+                grant = SQL("GRANT USAGE ON SCHEMA {} TO {}")
+                connection.execute(grant.format(Identifier(facts["schema"]), Identifier(VERIFIER_ROLE)))
+                granted.append(f"use of schema {facts['schema']} by {VERIFIER_ROLE}")
+            for each in rows(connection, _AMCHECK_FUNCTIONS, {"role": VERIFIER_ROLE}):
+                if not each["allowed"]:
+                    connection.execute(f"GRANT EXECUTE ON FUNCTION {each['function']} TO {VERIFIER_ROLE}".encode())
+                    granted.append(f"execution of {each['function']} by {VERIFIER_ROLE}")
+    except _REFUSALS as error:
+        return added, (f"amcheck for {VERIFIER_ROLE}: {error.diag.message_primary}",)
+    # A grant that its maker has no right to make is only a warning to PostgreSQL.
+    missing = [
+        each["function"]
+        for each in rows(connection, _AMCHECK_FUNCTIONS, {"role": VERIFIER_ROLE})
+        if not each["allowed"]
+    ]
+    if missing:
+        return added, (f"amcheck for {VERIFIER_ROLE}: no right to grant {', '.join(missing)}",)
+    return [*added, *granted], ()
 
 
 def _is_read_only(connection: Connection) -> bool:
