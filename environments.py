@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal, cast
 
+from recovery.optional_checks import CHECK_NAMES, unknown_checks
 from recovery.windows import occurrences, overlap, starts
 from settings import Database, Domain, Service, SettingsError, Snapshots, require, require_between
 
@@ -27,7 +28,9 @@ class Environment:
     """Everything that differs between environments.
 
     ``account`` and ``domain`` are None until :func:`select` reads them from the context. ``active_region`` is where the
-    application serves: change it after a failover, so that no later deploy undoes the failover.
+    application serves: change it after a failover, so that no later deploy undoes the failover. The
+    ``optional_checks`` of a restore may be left not proven, where an extension cannot be had, say; what fails is never
+    excused.
     """
 
     name: str
@@ -43,6 +46,7 @@ class Environment:
     alarm_emails: tuple[str, ...] = ()
     log_retention_days: LogRetentionDays = 90
     evidence_retention_days: int = 90
+    optional_checks: tuple[str, ...] = ()
     bundle_lambda_dependencies: bool = True
     destroyable: bool = False
     account_must_be_explicit: bool = False
@@ -77,6 +81,13 @@ class Environment:
             expected="somebody who gets the alarms",
             found=self.alarm_emails,
             action="An alarm without a subscriber is blind: name at least one address.",
+        )
+        require(
+            not unknown_checks(self.optional_checks),
+            f"optional_checks of {self.name}",
+            expected=f"names of checks: {', '.join(CHECK_NAMES)}",
+            found=unknown_checks(self.optional_checks),
+            action="A name that is no check would excuse nothing: correct it.",
         )
         self._require_snapshots_clear_of_windows()
 

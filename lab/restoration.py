@@ -73,7 +73,7 @@ def wait_for_proof(cloud: Cloud, deployment: Deployment, execution: str) -> Evid
     bucket = deployment.output("RecoveryFoundation", "EvidenceBucketName")
     name = execution.split(":")[-1]
     objects = clients.s3.list_objects_v2(Bucket=bucket, Prefix="evidence/").get("Contents", [])
-    keys = [key for each in objects if name in (key := each.get("Key", ""))]
+    keys = [key for each in objects if (key := each.get("Key", "")).endswith(f"/{name}.json")]
     if not keys:
         described = clients.states.describe_execution(executionArn=execution)
         raise LabError(

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
@@ -63,8 +63,14 @@ def instance_of(arn: str | None) -> str | None:
     return arn.rpartition(":db:")[2] if arn and ":db:" in arn else None
 
 
-def parse_restore_request(event: Mapping[str, Any]) -> RestoreRequest:
+def parse_restore_request(event: Any) -> RestoreRequest:  # noqa: ANN401 - whatever JSON somebody started it with
     """Read either form. Raises :class:`InvalidRequestError`."""
+    if not isinstance(event, Mapping):
+        raise InvalidRequestError(f"expected a JSON object, found {type(event).__name__}")
+    return _read(cast("Mapping[str, Any]", event))
+
+
+def _read(event: Mapping[str, Any]) -> RestoreRequest:
     try:
         if "detail" in event or "source" in event:
             return _from_event(event)

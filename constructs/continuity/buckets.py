@@ -50,13 +50,13 @@ class EvidenceStore:
         """The environment variables of functions that use the store."""
         return {"EVIDENCE_BUCKET": self.bucket_name, "EVIDENCE_REGION": self.region}
 
-    def grant_list_manifests(self, role: iam.IRole) -> None:
-        """May see which manifests there are."""
+    def grant_list(self, role: iam.IRole, folder: Literal["manifests", "evidence"]) -> None:
+        """May see what there is in ``folder``."""
         role.add_to_principal_policy(
             iam.PolicyStatement(
                 actions=["s3:ListBucket"],
                 resources=[f"arn:aws:s3:::{self.bucket_name}"],
-                conditions={"StringLike": {"s3:prefix": "manifests/*"}},
+                conditions={"StringLike": {"s3:prefix": f"{folder}/*"}},
             )
         )
 

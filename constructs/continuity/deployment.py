@@ -21,13 +21,15 @@ _RETENTIONS = {
 class Deployment:
     """Values that hold for all stacks of one environment.
 
-    ``destroyable`` lets a stack's deletion take its data along; only a laboratory may say so.
+    ``optional_checks`` of a restore may be left not proven. ``destroyable`` lets a stack's deletion take its data
+    along; only a laboratory may say so.
     """
 
     names: Names
     log_retention_days: Literal[1, 7, 30, 90, 365]
     database_tls: Literal["verify-full", "disable"]
     bundle_lambda_dependencies: bool
+    optional_checks: tuple[str, ...]
     destroyable: bool
 
     @property

@@ -9,7 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build"
-_SUFFIXES = {".py", ".pem", ".sql"}
+_SUFFIXES = {".py", ".pem", ".sql", ".j2"}
 
 
 def _sources() -> list[Path]:

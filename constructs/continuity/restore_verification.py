@@ -246,4 +246,8 @@ class RestoreVerification(Construct):
         )
 
 
-_EXECUTION = {"execution.$": "$$.Execution.Name", "execution_started_at.$": "$$.Execution.StartTime"}
+_EXECUTION = {
+    "execution.$": "$$.Execution.Name",
+    "execution_arn.$": "$$.Execution.Id",
+    "execution_started_at.$": "$$.Execution.StartTime",
+}

@@ -1,5 +1,7 @@
 """The three functions of the verification, each with no more rights than its step needs."""
 
+from collections.abc import Mapping
+
 from aws_cdk import Duration, Stack
 from aws_cdk import aws_iam as iam
 from constructs import Construct
@@ -54,7 +56,7 @@ class VerificationFunctions(Construct):
             f"arn:aws:rds:{self._region}:{self._account}:snapshot:awsbackup:*",
             "AWS Backup names the snapshots it takes; the prefix is all of the name that is known.",
         )
-        self._evidence.grant_list_manifests(role)
+        self._evidence.grant_list(role, "manifests")
         self._evidence.grant_read(role, "manifests")
         return function
 
@@ -85,15 +87,19 @@ class VerificationFunctions(Construct):
             "judge_restore",
             "Turns the checks into a verdict, evidence, metrics and the restore job's validation result",
             timeout=Duration.minutes(2),
+            environment={"OPTIONAL_CHECKS": ",".join(self._deployment.optional_checks)},
         )
         role = function.execution_role
         _allow_on_restore_jobs(role, "backup:DescribeRestoreJob", "backup:PutRestoreValidationResult")
         self._evidence.grant_read(role, "manifests")
         self._evidence.grant_read(role, "evidence")
+        self._evidence.grant_list(role, "evidence")  # the chain's newest link
         self._evidence.grant_write(role, "evidence")
         return function
 
-    def _function(self, package: str, description: str, *, timeout: Duration) -> PythonFunction:
+    def _function(
+        self, package: str, description: str, *, timeout: Duration, environment: Mapping[str, str] | None = None
+    ) -> PythonFunction:
         return PythonFunction(
             self,
             package.title().replace("_", ""),
@@ -101,7 +107,11 @@ class VerificationFunctions(Construct):
             package=package,
             description=description,
             timeout=timeout,
-            environment={**self._evidence.environment, "DATABASE_IDENTIFIER": self._source},
+            environment={
+                **self._evidence.environment,
+                "DATABASE_IDENTIFIER": self._source,
+                **(environment or {}),
+            },
         )
 
     @property

@@ -1,7 +1,6 @@
 """Last step of the verification: makes the verdict, keeps the evidence and tells AWS Backup."""
 
 import json
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Literal, cast
 
@@ -11,52 +10,72 @@ from botocore.exceptions import ClientError
 from pydantic import BaseModel
 
 from lambdas.shared.aws import backup
-from lambdas.shared.evidence_store import evidence_key, get_evidence, put_evidence
+from lambdas.shared.evidence_store import evidence_bucket
 from lambdas.shared.metrics import COUNT, SECONDS, publish
 from lambdas.shared.restore import RestoreDescription
-from lambdas.shared.settings import EvidenceSettings
-from recovery.database import without_secrets
-from recovery.evidence import Evidence, judge, records
-from recovery.objectives import FULL
+from lambdas.shared.settings import CommaSeparated, EvidenceSettings
+from recovery.evidence import Evidence, RanBy
+from recovery.evidence.chain import keep, record_key, seal
+from recovery.evidence.judgement import Circumstances, Failure, Restore, evidence_of
+from recovery.evidence.page import page_of
 from recovery.restore_requests import InvalidRequestError, RestoreRequest, parse_restore_request
-from recovery.verification import CheckResult, measured_rpo
+from recovery.verification import CheckResult
 
 logger = Logger()
 
-SNAPSHOT_NOTE = (
-    "RPO not exercised: a snapshot is as old as its schedule, and the RPO is kept by the replica and the replicated"
-    " backups"
-)
 LONGEST_MESSAGE = 1000  # AWS Backup documents no limit; this much is enough for a person
+# How AWS Backup refuses a second result: its reference names both errors and says of neither when.
+REFUSALS = {"InvalidRequestException", "InvalidParameterValueException"}
+
+
+class AnotherRestoreError(RuntimeError):
+    """The name under which evidence would be kept has that of another restore."""
+
+
+class JudgeSettings(EvidenceSettings):
+    """Besides where evidence is kept: where this runs, and which checks may be left not proven.
+
+    ``aws_endpoint_url`` is set where AWS is emulated, and nowhere else.
+    """
+
+    aws_region: str
+    aws_endpoint_url: str | None = None
+    optional_checks: CommaSeparated = ()
 
 
 class Judgement(BaseModel):
     """What the state machine hands over: results, or the error that ended it; and always what it was asked."""
 
     execution: str
-    input: dict[str, Any]
+    execution_arn: str | None = None
+    input: Any
     restore: RestoreDescription | None = None
     results: tuple[CheckResult, ...] = ()
     error: dict[str, Any] | None = None
 
 
-def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
-    """Record one verdict a restore: a repeat answers with the first, as AWS Backup would not take another either.
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Record one verdict a restore. A repeat answers with the first and completes what the first left undone.
 
-    Raises pydantic's ValidationError for an input that is no judgement, or botocore's ClientError.
+    Raises pydantic's ValidationError for an input that is no judgement, AnotherRestoreError, or botocore's ClientError.
     """
-    settings = EvidenceSettings.read()
+    settings = JudgeSettings.read()
     judgement = _read(event)
-    request = _request(judgement)
-    restore = judgement.restore or _described_by(request)
-    key = evidence_key(settings.database_identifier, restore.restore_job_id or judgement.execution)
-    evidence = _judge(judgement, restore, settings)
-    if put_evidence(settings, key, evidence):
-        _publish(settings, evidence)
-    else:
-        evidence = get_evidence(settings, key)
-    if restore.restore_job_id is not None and restore.restore_status == "COMPLETED":
+    restore = _restore(judgement, settings)
+    if restore is None:
+        logger.info("not a restore of ours", extra={"execution": judgement.execution})
+        return {"verdict": "NOT_OURS", "evidence_key": None, "summary": "a restore of another database: not judged"}
+    store, database = evidence_bucket(settings), settings.database_identifier
+    key = record_key(database, restore.restore_job_id or judgement.execution)
+    made = evidence_of(restore, _results(judgement), _failure(judgement), _circumstances(judgement, settings, context))
+    evidence, is_first = keep(store, key, made)
+    _require_same_restore(key, evidence, made)
+    # AWS Backup comes before the seal: should the seal fail for good, what AWS Backup holds is still what is recorded.
+    if restore.restore_job_id is not None and restore.completed:
         _tell_backup(restore.restore_job_id, evidence)
+    is_sealed_now = seal(store, database, key, lambda: page_of(evidence))
+    if is_first or is_sealed_now:
+        _publish(settings, evidence)
     logger.info("restore judged", extra={"verdict": evidence.verdict, "key": key})
     return {"verdict": evidence.verdict, "evidence_key": key, "summary": evidence.summary}
 
@@ -67,77 +86,89 @@ def _read(event: dict[str, Any]) -> Judgement:
     detail = event["detail"]
     return Judgement(
         execution=detail["name"],
+        execution_arn=detail.get("executionArn"),
         input=json.loads(detail.get("input") or "{}"),
         error={"Error": detail["status"], "Cause": detail.get("cause") or "the verification did not end by itself"},
     )
 
 
-def _request(judgement: Judgement) -> RestoreRequest | None:
+def _results(judgement: Judgement) -> tuple[CheckResult, ...]:
+    return judgement.results
+
+
+def _failure(judgement: Judgement) -> Failure | None:
+    if judgement.error is None:
+        return None
+    return Failure(error=str(judgement.error.get("Error", "error")), cause=str(judgement.error.get("Cause", "")))
+
+
+def _circumstances(judgement: Judgement, settings: JudgeSettings, context: LambdaContext) -> Circumstances:
+    return Circumstances(
+        environment=settings.environment,
+        region=settings.aws_region,
+        finished_at=datetime.now(UTC),
+        ran_by=RanBy(
+            execution=judgement.execution_arn or judgement.execution,
+            function=f"{context.invoked_function_arn} version {context.function_version}",
+        ),
+        optional_checks=settings.optional_checks,
+        lab=settings.aws_endpoint_url is not None,
+    )
+
+
+def _restore(judgement: Judgement, settings: EvidenceSettings) -> Restore | None:
+    """The restore as far as it is known; None for one of another database."""
+    if judgement.restore is not None:
+        return _described(judgement.restore) if judgement.restore.ours else None
     try:
-        return parse_restore_request(judgement.input)
+        request = parse_restore_request(judgement.input)
     except InvalidRequestError:
         logger.exception("the verification was asked for something unreadable")
-        return None
+        return Restore()
+    if request.restore_job_id is not None and request.source_arn is None:
+        # The event is best effort and did not say whose restore it is.
+        job = backup().describe_restore_job(RestoreJobId=request.restore_job_id)
+        request = request.model_copy(update={"source_arn": job.get("SourceResourceArn")})
+    return _asked(request) if request.is_about(settings.database_identifier) else None
 
 
-def _described_by(request: RestoreRequest | None) -> RestoreDescription:
+def _described(found: RestoreDescription) -> Restore:
+    return Restore(
+        restore_job_id=found.restore_job_id,
+        status=found.restore_status,
+        is_test=found.restore_test,
+        started_at=found.restore_started_at,
+        disaster_time=found.disaster_time,
+        recovery_point_arn=found.recovery_point_arn,
+        instance=found.instance.identifier if found.instance else None,
+        engine_version=found.instance.engine_version if found.instance else None,
+        manifest_key=found.manifest_key,
+    )
+
+
+def _asked(request: RestoreRequest) -> Restore:
     """As much as the request alone tells, for a verification that failed before it knew more."""
-    if request is None:
-        return RestoreDescription(ours=True)
-    return RestoreDescription(
-        ours=True,
+    return Restore(
         restore_job_id=request.restore_job_id,
-        restore_status=request.status,
-        restore_test=request.restore_test,
-        restore_started_at=request.started_at,
+        status=request.status,
+        is_test=request.restore_test,
+        started_at=request.started_at,
         disaster_time=request.disaster_time,
         recovery_point_arn=request.recovery_point_arn,
+        instance=request.instance_identifier,
     )
 
 
-def _judge(judgement: Judgement, restore: RestoreDescription, settings: EvidenceSettings) -> Evidence:
-    finished = datetime.now(UTC)
-    started = restore.restore_started_at
-    # A snapshot cannot show the tier's RPO, so it is not held against it. A restore after a disaster is.
-    exercised = FULL if restore.disaster_time else replace(FULL, rpo=None)
-    proven = restore.restore_status == "COMPLETED" and judgement.error is None
-    return Evidence(
-        drill="restore-test" if restore.restore_test else "restore",
-        environment=settings.environment,
-        started_at=started or finished,
-        finished_at=finished,
-        objectives=(
-            judge(
-                exercised,
-                rto=finished - started if started and proven else None,
-                rpo=measured_rpo(judgement.results) if restore.disaster_time else None,
-            ),
-        ),
-        checks=records(judgement.results),
-        versions=_versions(restore),
-        notes=tuple(_notes(judgement, restore)),
-    )
-
-
-def _versions(restore: RestoreDescription) -> dict[str, str]:
-    versions = {"postgresql": restore.instance.engine_version} if restore.instance else {}
-    if restore.manifest_key:
-        versions["manifest"] = restore.manifest_key
-    if restore.recovery_point_arn:
-        versions["recovery_point"] = restore.recovery_point_arn
-    return versions
-
-
-def _notes(judgement: Judgement, restore: RestoreDescription) -> list[str]:
-    notes: list[str] = []
-    if restore.restore_status != "COMPLETED":
-        notes.append(f"the restore job ended as {restore.restore_status}")
-    if judgement.error is not None:
-        name, cause = judgement.error.get("Error", "error"), str(judgement.error.get("Cause", ""))
-        notes.append(f"the verification ended early: {name}: {without_secrets(cause)[:LONGEST_MESSAGE]}")
-    elif not restore.disaster_time:
-        notes.append(SNAPSHOT_NOTE)
-    return notes
+def _require_same_restore(key: str, evidence: Evidence, made: Evidence) -> None:
+    """A restore job's id is its own for ever; an execution's name is free again after 90 days, and in either region."""
+    if evidence.restore_job_id is not None or made.instance is None:
+        return
+    if any(getattr(evidence, name) != getattr(made, name) for name in ("region", "instance", "started_at")):
+        expected, found = (f"{each.instance} in {each.region}, {each.started_at}" for each in (made, evidence))
+        raise AnotherRestoreError(
+            f"expected no evidence at {key}, or that of this restore ({expected}), found that of another ({found}):"
+            " start the verification under another name"
+        )
 
 
 def _publish(settings: EvidenceSettings, evidence: Evidence) -> None:
@@ -160,8 +191,11 @@ def _tell_backup(restore_job_id: str, evidence: Evidence) -> None:
         )
     except ClientError as error:
         # A result that was set before cannot be set again; that is fine when it says the same.
-        if error.response.get("Error", {}).get("Code") != "InvalidRequestException":
+        if error.response.get("Error", {}).get("Code") not in REFUSALS:
             raise
         known = cast("str | None", backup().describe_restore_job(RestoreJobId=restore_job_id).get("ValidationStatus"))
-        if known != status:
+        if known == "TIMED_OUT":
+            # The validation window closed before this verdict came. The evidence stands; nothing can be told any more.
+            logger.warning("AWS Backup's validation window had closed", extra={"verdict": evidence.verdict})
+        elif known != status:
             raise

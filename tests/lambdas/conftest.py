@@ -28,6 +28,8 @@ class Context:
 
     remaining_seconds: float = 300
     log_stream_name: str = "stream"
+    invoked_function_arn: str = f"arn:aws:lambda:{REGION}:123456789012:function:test"
+    function_version: str = "7"
 
     def get_remaining_time_in_millis(self) -> int:
         return int(self.remaining_seconds * 1000)
@@ -109,7 +111,7 @@ def stubbed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Stubber
         stubber = Stubber(client)
         stubber.activate()
         stubbers.append(stubber)
-        for package in ("describe_restore", "judge_restore"):
+        for package in ("describe_restore", "judge_restore", "review_recovery_points"):
             monkeypatch.setattr(f"lambdas.{package}.handler.{service}", lambda: client, raising=False)
         return stubber
 

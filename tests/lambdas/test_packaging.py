@@ -18,8 +18,8 @@ from lambdas.shared.settings import EvidenceSettings, SettingsError
 from recovery.database import UnreachableError
 
 ROOT = Path(__file__).parents[2]
-HANDLERS = ("bootstrap_database", "heartbeat", "manifest", "describe_restore", "check_restore", "judge_restore")
-DIRECT = ("aws_lambda_powertools", "boto3", "psycopg[binary]", "pydantic")
+HANDLERS = sorted(path.parent.name for path in (ROOT / "lambdas").glob("*/handler.py"))
+DIRECT = ("aws_lambda_powertools", "boto3", "Jinja2", "psycopg[binary]", "pydantic")
 
 
 def pins(path: Path) -> dict[str, str]:
