@@ -37,6 +37,7 @@ class RecoveryStage(Stage):
             log_retention_days=e.log_retention_days,
             database_tls=e.database.tls,
             bundle_lambda_dependencies=e.bundle_lambda_dependencies,
+            optional_checks=e.optional_checks,
             destroyable=e.destroyable,
         )
         primary = Place(deployment=deployment, region=e.primary_region)
