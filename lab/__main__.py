@@ -19,9 +19,10 @@ from lab import workload
 from lab.cloud import Cloud, LabError, running_cloud
 from lab.deployment import Deployment, bootstrap, deploy, synthesize
 from lab.drill import BACKUP_STEP, RestoreDrill, master_dsn
-from lab.report import duration, write_report
+from lab.report import write_report
 from lab.timeline import Timeline
-from recovery.evidence import CheckRecord, Evidence, judge
+from recovery.evidence import CheckRecord, Evidence, judge, this_operator
+from recovery.evidence.page import duration
 from recovery.objectives import FULL
 
 INTERRUPTED = 130  # as shells report a command that Ctrl-C ended
@@ -107,8 +108,10 @@ def _unfinished(started: datetime, reason: str) -> Evidence:
     return Evidence(
         drill="restore",
         environment="local",
+        lab=True,
         started_at=started,
         finished_at=datetime.now(UTC),
+        ran_by=this_operator(),
         objectives=(judge(FULL, rto=None, rpo=None),),
         checks=(check,),
     )

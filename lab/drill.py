@@ -22,7 +22,7 @@ from lab.readback import read_back
 from lab.recorded_types import RECORDED_TYPES
 from lab.restoration import Restored, restore_test, restore_to_latest, start_proof, wait_for_proof
 from lab.timeline import Timeline
-from recovery.evidence import CheckRecord, Evidence
+from recovery.evidence import CheckRecord, Evidence, this_operator
 
 # The deployed schedule beats once a minute. The drill beats once a second besides, so that it need not last minutes for
 # the pulse to date the loss.
@@ -60,8 +60,12 @@ class RestoreDrill:
         return Evidence(
             drill="restore",
             environment="local",
+            region=proof.region,
+            lab=True,
             started_at=started,
             finished_at=datetime.now(UTC),
+            instance=proof.instance,
+            ran_by=proof.ran_by.model_copy(update={"operator": this_operator().operator}),
             objectives=proof.objectives,
             checks=(*proof.checks, *self.checks),
             versions=proof.versions | _versions(),

@@ -9,21 +9,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 
 from lab.recorded_types import RECORDED_TYPES
 from lab.timeline import Step, Timeline
+from recovery.evidence.page import duration, moment
 
 TICKS = 6
-
-
-def duration(seconds: float | None) -> str:
-    """Seconds as people read them; None is "unmeasured", never zero."""
-    if seconds is None:
-        return "unmeasured"
-    if seconds < 0.1:
-        return f"{seconds * 1000:.0f} ms"
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    if seconds < 3600:
-        return f"{seconds / 60:.0f} min" if seconds % 60 < 1 else f"{seconds // 60:.0f} min {seconds % 60:.0f} s"
-    return f"{seconds / 3600:g} h"
 
 
 def write_report(
@@ -99,4 +87,4 @@ def _bar(step: Step, left: float, whole: float, regions: tuple[str, str]) -> dic
 
 
 def _moment(iso: str) -> str:
-    return datetime.fromisoformat(iso).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return moment(datetime.fromisoformat(iso))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lab.report import duration, write_report
+from lab.report import write_report
 from lab.timeline import Moment, Step, Timeline
 
 START = datetime(2026, 11, 1, 6, 0, tzinfo=UTC)
@@ -56,22 +56,6 @@ def page(folder: Path, evidence: dict[str, Any]) -> str:
         recovery_from="Snapshot",
     )
     return (folder / "report.html").read_text()
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (None, "unmeasured"),
-        (0.04, "40 ms"),
-        (0.41, "0.4 s"),
-        (59.94, "59.9 s"),
-        (1800, "30 min"),
-        (61, "1 min 1 s"),
-        (14400, "4 h"),
-    ],
-)
-def test_duration_reads_as_people_say_it(seconds: float | None, text: str) -> None:
-    assert duration(seconds) == text
 
 
 def test_unmeasured_objective_is_called_unmeasured(tmp_path: Path, evidence: dict[str, Any]) -> None:
