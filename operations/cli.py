@@ -9,6 +9,7 @@ import typer
 from rich.text import Text
 
 from operations.arguments import check_writable, read_disaster_time, read_manifest, write_whole
+from operations.recovery_points import recovery_points
 from operations.terminal import (
     EXIT_COULD_NOT,
     EXIT_FAILED,
@@ -175,6 +176,9 @@ def verify(
     }
     answer(facts, as_json=as_json, lines=_verification_lines(verification, rpo_seconds))
     raise typer.Exit(EXIT_STATUS[verification.status])
+
+
+app.command()(recovery_points)
 
 
 def _verification_lines(verification: Verification, rpo_seconds: int) -> list[str | Text]:

@@ -70,6 +70,17 @@ MONTHLY_SNAPSHOT_SCHEDULE = "cron(0 21 1 * ? *)"
 SNAPSHOT_START_WINDOW = timedelta(hours=1)  # AWS Backup's least
 SNAPSHOT_COMPLETION_WINDOW = timedelta(hours=4)
 
+# Of WEEKLY_SNAPSHOT_SCHEDULE. The newest recovery point of a vault is never older than this and the time that the next
+# snapshot may take; in the recovery vault its copy as well, which is given as long again.
+SNAPSHOT_INTERVAL = timedelta(weeks=1)
+NEWEST_RECOVERY_POINT_MAX_AGE = SNAPSHOT_INTERVAL + 2 * SNAPSHOT_COMPLETION_WINDOW
+# AWS Backup deletes within 8 hours after a recovery point's expiry.
+# https://docs.aws.amazon.com/aws-backup/latest/devguide/deleting-backups.html
+DELETION_ALLOWANCE = timedelta(hours=8)
+# Both vaults are looked through once a day, at noon of the product's people (UTC+5:30), when the night's snapshots,
+# copies and deletions are over.
+RECOVERY_POINT_REVIEW_SCHEDULE = "cron(0 7 * * ? *)"
+
 # The monthly drill, after the monthly snapshot and its copy have had a day to finish; the recovery region's own a day
 # later, so that a fault of the first is known before the second runs.
 PRIMARY_RESTORE_TEST_SCHEDULE = "cron(0 6 3 * ? *)"

@@ -28,6 +28,7 @@ class ObservabilityStack(RegionalStack):
         allocated_gib: int,
         manifest: lambda_.IFunction,
         state_machine_arns: Sequence[str],
+        review_machine_arn: str,
         vault_arn: str,
         lost_events: sqs.IQueue,
         serving: bool,
@@ -47,6 +48,7 @@ class ObservabilityStack(RegionalStack):
         announcements.failed_backup_jobs(names.primary_vault_name)
         announcements.failed_copy_jobs(vault_arn)
         announcements.unproven_restores(state_machine_arns)
+        announcements.doubtful_recovery_points(review_machine_arn)
         announcements.failed_deployments()
         announcements.database_events(names.instance_identifier)
 

@@ -114,6 +114,7 @@ class RecoveryStage(Stage):
             allocated_gib=e.database.allocated_gib,
             manifest=database.manifest,
             state_machine_arns=backup.proof.state_machine_arns,
+            review_machine_arn=backup.proof.review_machine_arn,
             vault_arn=backup.vault_arn,
             lost_events=backup.proof.lost_events,
             serving=not e.serves_from_recovery,

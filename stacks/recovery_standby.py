@@ -106,6 +106,7 @@ class RecoveryStandbyStack(RegionalStack):
 
         announcements = Announcements(self, "Announcements", environment=names.environment, topic=topic)
         announcements.unproven_restores(proof.state_machine_arns)
+        announcements.doubtful_recovery_points(proof.review_machine_arn)
         announcements.failed_deployments()
         announcements.database_events(names.replica_identifier)
 

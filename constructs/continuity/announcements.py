@@ -66,6 +66,17 @@ class Announcements(Construct):
             f" {_field('detail.executionArn')}. At stake: {objectives.FULL.label}.",
         )
 
+    def doubtful_recovery_points(self, state_machine_arn: str) -> None:
+        """The daily look through a vault found something, or could not be had."""
+        self._announce(
+            "RecoveryPointsDoubtful",
+            source="aws.states",
+            detail_type="Step Functions Execution Status Change",
+            detail={"stateMachineArn": [state_machine_arn], "status": ["FAILED", "TIMED_OUT", "ABORTED"]},
+            message=f"Recovery points need attention: {_field('detail.error')}: {_field('detail.cause')}. Look again"
+            f" with dr recovery-points. At stake: {objectives.FULL.label}.",
+        )
+
     def failed_deployments(self) -> None:
         """ECS gave a deployment up; the circuit breaker or an alarm has rolled it back, the reason says which."""
         self._announce(

@@ -7,13 +7,16 @@ from constructs import Construct
 
 from continuity.buckets import EvidenceStore
 from continuity.deployment import Deployment
+from continuity.recovery_point_watch import RecoveryPointWatch
 from continuity.restore_test_watch import RestoreTestWatch
 from continuity.restore_testing import RestoreTarget, RestoreTest
 from continuity.restore_verification import RestoreVerification
 
 
 class VaultProof(Construct):
-    """Restore test of ``vault`` on ``test_schedule``, verification of every restore of the region, and their watch."""
+    """Restore test of ``vault`` on ``test_schedule``, verification of every restore of the region, and watches
+    over the test and over the recovery points themselves.
+    """
 
     def __init__(
         self,
@@ -51,6 +54,10 @@ class VaultProof(Construct):
         watch = RestoreTestWatch(
             self, "TestWatch", deployment=deployment, plan=self._test.plan, test_schedule=test_schedule
         )
+        points = RecoveryPointWatch(
+            self, "RecoveryPointWatch", deployment=deployment, vault_name=vault.backup_vault_name
+        )
+        self.review_machine_arn = points.machine.state_machine_arn
         self.lost_events = self._verification.lost_events
         self.state_machine_arns = [self._verification.machine.state_machine_arn, watch.machine.state_machine_arn]
 

@@ -108,7 +108,7 @@ class BackupApi:
         point = r"backup-vaults/([^/]+)/recovery-points/(arn.+?)"
         return [
             ("PUT", "backup-jobs", self._start_backup),
-            ("GET", "backup-jobs", lambda _body, _path: {"BackupJobs": backups.jobs_of("backup")}),
+            ("GET", "backup-jobs", self._list_backup_jobs),
             ("GET", r"backup-jobs/([^/]+)", lambda _, path: backups.job("backup", path[0])),
             ("PUT", "copy-jobs", self._start_copy),
             ("GET", "copy-jobs", lambda _body, _path: {"CopyJobs": backups.jobs_of("copy")}),
@@ -134,6 +134,11 @@ class BackupApi:
         days = body.get("Lifecycle", {}).get("DeleteAfterDays")
         job_id = self.backups.run_backup(body["ResourceArn"], body["BackupVaultName"], days, None)
         return {"BackupJobId": job_id, "CreationDate": self.backups.job("backup", job_id)["CreationDate"]}
+
+    def _list_backup_jobs(self, query: Body, _path: list[str]) -> dict[str, Any]:
+        wanted = query.get("backupVaultName")
+        jobs = self.backups.jobs_of("backup")
+        return {"BackupJobs": [job for job in jobs if wanted in (None, job["BackupVaultName"])]}
 
     def _start_copy(self, body: Body, _path: list[str]) -> dict[str, Any]:
         days = body.get("Lifecycle", {}).get("DeleteAfterDays")

@@ -10,7 +10,7 @@ import secrets
 import shutil
 import uuid
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -38,6 +38,8 @@ class RecoveryPoint:
     folder: Path
     record: dict[str, Any]
     delete_after_days: int | None
+    status: str = "COMPLETED"
+    status_message: str | None = None
 
     def summary(self) -> dict[str, Any]:
         """As ListRecoveryPointsByBackupVault shows it."""
@@ -47,13 +49,20 @@ class RecoveryPoint:
             "BackupVaultArn": _vault_arn(self.vault, self.region),
             "ResourceArn": self.resource_arn,
             "ResourceType": "RDS",
-            "Status": "COMPLETED",
+            "Status": self.status,
             "CreationDate": self.created.timestamp(),
             "CompletionDate": self.created.timestamp(),
             "BackupSizeInBytes": _size(self.folder),
-            "Lifecycle": {"DeleteAfterDays": self.delete_after_days} if self.delete_after_days else {},
             "IsEncrypted": True,
-        }
+        } | self._about_its_life()
+
+    def _about_its_life(self) -> dict[str, Any]:
+        told: dict[str, Any] = {"StatusMessage": self.status_message} if self.status_message else {}
+        if self.delete_after_days:
+            deletion = self.created + timedelta(days=self.delete_after_days)
+            told["Lifecycle"] = {"DeleteAfterDays": self.delete_after_days}
+            told["CalculatedLifecycle"] = {"DeleteAt": deletion.timestamp()}
+        return told
 
 
 class RefusedError(Exception):
@@ -191,6 +200,12 @@ class Backups:
         if job is None or _id_name(kind) not in job:
             raise RefusedError("ResourceNotFoundException", f"no {kind} job {job_id} in {hooks.region()}", 404)
         return job
+
+    def change_point(self, arn: str, status: str, message: str) -> dict[str, Any]:
+        """Give a recovery point the status that AWS Backup would give it after a mishap; returns it as it is then."""
+        point = self.point(arn)
+        point.status, point.status_message = status, message
+        return point.summary()
 
     def jobs_of(self, kind: str) -> list[dict[str, Any]]:
         """All jobs of a kind in the current region, newest first."""

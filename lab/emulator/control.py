@@ -69,6 +69,8 @@ class Control:
             return self._backups.run_copies(body["plan_id"], body["rule"], body["backup_job_id"])
         if action == "run-restore-test":
             return self._backups.run_restore_test(body["plan"])
+        if action == "change-recovery-point":
+            return self._backups.backups.change_point(body["arn"], body["status"], body["message"])
         raise KeyError(action)
 
 

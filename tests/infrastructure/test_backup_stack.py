@@ -149,3 +149,43 @@ def test_watch_that_would_fall_on_the_next_day_is_refused() -> None:
 
 def _account(assembly: Assembly) -> str:
     return next(iter(assembly.stacks.values()))["environment"].split("/")[2]
+
+
+@pytest.mark.parametrize(("stack", "name"), [("Backup", "primary"), ("RecoveryStandby", "recovery")])
+def test_each_vault_is_looked_through_every_day(assembly: Assembly, stack: str, name: str) -> None:
+    (rule,) = (
+        rule
+        for rule in assembly.properties(stack, "AWS::Events::Rule")
+        if rule.get("ScheduleExpression") == objectives.RECOVERY_POINT_REVIEW_SCHEDULE
+    )
+    assert "ProofRecoveryPointWatchMachine" in text_of(rule["Targets"])
+    (function,) = (
+        function
+        for function in assembly.properties(stack, "AWS::Lambda::Function")
+        if "review_recovery_points" in function["Handler"]
+    )
+    vault = function["Environment"]["Variables"]["VAULT_NAME"]
+    assert name in text_of(vault) or "Vault" in text_of(vault)
+    assert "VpcConfig" not in function
+
+
+@pytest.mark.parametrize("stack", ["Backup", "RecoveryStandby"])
+def test_the_look_through_a_vault_may_only_read(prod: Assembly, stack: str) -> None:
+    (policy,) = (
+        policy
+        for policy in prod.properties(stack, "AWS::IAM::Policy")
+        if "WatchFunctionRole" in text_of(policy["Roles"])
+    )
+    actions = {
+        action
+        for statement in policy["PolicyDocument"]["Statement"]
+        for action in ([statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"])
+        if not action.startswith("logs:")
+    }
+    assert actions == {
+        "backup:DescribeBackupVault",
+        "backup:ListBackupJobs",
+        "backup:ListCopyJobs",
+        "backup:ListRecoveryPointsByBackupVault",
+        "rds:DescribeDBInstances",
+    }

@@ -145,9 +145,10 @@ def test_events_that_no_metric_shows_reach_on_call(
         if detail_type in rule.get("EventPattern", {}).get("detail-type", [])
         and "AlarmsTopic" in text_of(rule["Targets"])
     ]
-    (rule,) = rules
-    matched = {value for found in rule["EventPattern"]["detail"].values() for value in found if isinstance(value, str)}
-    assert values <= matched
+    assert rules
+    for rule in rules:
+        found = rule["EventPattern"]["detail"].values()
+        assert values <= {value for each in found for value in each if isinstance(value, str)}
 
 
 @pytest.mark.parametrize("stack", PLACES)
@@ -164,12 +165,24 @@ def test_messages_are_sentences_with_the_objective_at_stake(assembly: Assembly, 
 
 def test_missing_restore_tests_are_announced_too(assembly: Assembly) -> None:
     for stack in PLACES:
-        rule = next(
-            rule
-            for rule in assembly.properties(stack, "AWS::Events::Rule")
-            if "AlarmsTopic" in text_of(rule["Targets"]) and rule["EventPattern"]["source"] == ["aws.states"]
-        )
-        assert "ProofTestWatch" in text_of(rule["EventPattern"]["detail"]["stateMachineArn"])
+        assert "ProofTestWatch" in text_of(announced_machines(assembly, stack, "A restore is not proven"))
+
+
+def test_findings_about_recovery_points_are_announced_with_their_text(assembly: Assembly) -> None:
+    for stack in PLACES:
+        machines = announced_machines(assembly, stack, "Recovery points need attention: <detail-cause>")
+        assert "ProofRecoveryPointWatchMachine" in text_of(machines)
+
+
+def announced_machines(assembly: Assembly, stack: str, beginning: str) -> Any:
+    """The state machines whose failure is told with a message that has this in it."""
+    (rule,) = (
+        rule
+        for rule in assembly.properties(stack, "AWS::Events::Rule")
+        if "AlarmsTopic" in text_of(rule["Targets"])
+        and beginning in text_of(rule["Targets"]).replace("<detail-error>: ", "")
+    )
+    return rule["EventPattern"]["detail"]["stateMachineArn"]
 
 
 def test_on_call_subscribes_in_both_regions(prod: Assembly) -> None:

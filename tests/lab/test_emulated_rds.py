@@ -13,6 +13,8 @@ from botocore.exceptions import ClientError
 
 from lab.cloud import Cloud, LabError
 from lab.polling import wait_for
+from recovery.recovery_points import review
+from recovery.vault_inventory import read_inventory
 
 PRIMARY, RECOVERY = "ap-south-1", "ap-southeast-1"
 
@@ -184,6 +186,15 @@ def test_validation_of_a_restore_job_is_final(money: Money) -> None:
     backup.put_restore_validation_result(RestoreJobId=job, ValidationStatus="FAILED")
     with pytest.raises(ClientError, match="already FAILED"):
         backup.put_restore_validation_result(RestoreJobId=job, ValidationStatus="SUCCESSFUL")
+
+
+def test_recovery_point_that_aws_backup_could_not_delete_is_found(money: Money) -> None:
+    point, region = money.backup(), money.cloud.clients(PRIMARY)
+    assert review(read_inventory(region.backup, region.rds, "weekly"), now=datetime.now(UTC)).findings == ()
+    money.cloud.press("change-recovery-point", PRIMARY, arn=point, status="EXPIRED", message="Access denied")
+    found = review(read_inventory(region.backup, region.rds, "weekly"), now=datetime.now(UTC))
+    money.cloud.press("change-recovery-point", PRIMARY, arn=point, status="COMPLETED", message="")
+    assert [(finding.kind, finding.subject) for finding in found.findings] == [("expired", point)]
 
 
 def test_locked_vault_refuses_a_retention_outside_its_bounds(money: Money) -> None:

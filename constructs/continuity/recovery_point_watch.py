@@ -1,0 +1,92 @@
+"""Looks through a vault every day, for no event tells of a recovery point that AWS Backup could not delete."""
+
+from typing import cast
+
+from aws_cdk import Duration, Stack
+from aws_cdk import aws_events as events
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_stepfunctions as sfn
+from aws_cdk import aws_stepfunctions_tasks as tasks
+from constructs import Construct
+
+from continuity.acknowledgement import acknowledge
+from continuity.deployment import Deployment
+from continuity.function import PythonFunction
+from continuity.interfaces import start
+from continuity.state_machines import acknowledge_machine
+from recovery import objectives
+
+
+class RecoveryPointWatch(Construct):
+    """A machine that fails with what was found as its cause, at RECOVERY_POINT_REVIEW_SCHEDULE.
+
+    It fails too when the vault could not be looked at: silence must mean that all is well.
+    """
+
+    def __init__(self, scope: Construct, id: str, *, deployment: Deployment, vault_name: str) -> None:  # noqa: A002
+        super().__init__(scope, id)
+        function = PythonFunction(
+            self,
+            "Function",
+            deployment=deployment,
+            package="review_recovery_points",
+            description="Finds recovery points that expired, are stuck or completed with warnings",
+            timeout=Duration.minutes(2),
+            environment={"VAULT_NAME": vault_name},
+        )
+        self._allow(function.execution_role, vault_name)
+        review = tasks.LambdaInvoke(
+            self,
+            "Review",
+            lambda_function=cast(lambda_.IFunction, function),
+            output_path="$.Payload",
+            retry_on_service_exceptions=True,
+            task_timeout=sfn.Timeout.duration(Duration.minutes(3)),
+        )
+        review.add_retry(interval=Duration.seconds(30), max_attempts=3, backoff_rate=2)
+        verdict = (
+            sfn.Choice(self, "Findings?")
+            .when(sfn.Condition.number_equals("$.findings", 0), sfn.Succeed(self, "Well"))
+            .otherwise(sfn.Fail(self, "Found", error="RecoveryPointsNeedAttention", cause_path="$.summary"))
+        )
+        self.machine = sfn.StateMachine(
+            self,
+            "Machine",
+            definition_body=sfn.DefinitionBody.from_chainable(review.next(verdict)),
+            timeout=Duration.minutes(20),
+            tracing_enabled=True,
+            logs=sfn.LogOptions(
+                destination=logs.LogGroup(
+                    self, "Logs", retention=deployment.log_retention, removal_policy=deployment.keep
+                ),
+                level=sfn.LogLevel.ALL,
+                include_execution_data=True,
+            ),
+        )
+        acknowledge_machine(self.machine, [function])
+        events.Rule(
+            self,
+            "Schedule",
+            description=f"Look through the recovery points of {vault_name}",
+            schedule=events.Schedule.expression(objectives.RECOVERY_POINT_REVIEW_SCHEDULE),
+            targets=[start(self.machine)],
+        )
+
+    def _allow(self, role: iam.IRole, vault_name: str) -> None:
+        stack = Stack.of(self)
+        of_the_vault = ["backup:DescribeBackupVault", "backup:ListRecoveryPointsByBackupVault"]
+        vault = f"arn:aws:backup:{stack.region}:{stack.account}:backup-vault:{vault_name}"
+        role.add_to_principal_policy(iam.PolicyStatement(actions=of_the_vault, resources=[vault]))
+        jobs = ["backup:ListBackupJobs", "backup:ListCopyJobs"]
+        role.add_to_principal_policy(iam.PolicyStatement(actions=jobs, resources=["*"]))
+        instances = f"arn:aws:rds:{stack.region}:{stack.account}:db:*"
+        role.add_to_principal_policy(iam.PolicyStatement(actions=["rds:DescribeDBInstances"], resources=[instances]))
+        acknowledge(
+            role,
+            {
+                "IAM5[Resource::*]": "AWS Backup's lists of jobs know no resource to grant on.",
+                f"IAM5[Resource::{instances}]": "Instances that restore tests left behind have names nobody chose.",
+            },
+        )

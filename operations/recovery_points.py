@@ -1,0 +1,45 @@
+"""``dr recovery-points``: what is wrong with the recovery points of a vault."""
+
+# pyright: reportUnknownMemberType=false
+# boto3-stubs types the clients it is installed for; the overloads of all others are unknown.
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import boto3
+import typer
+from botocore.exceptions import BotoCoreError, ClientError
+from rich.text import Text
+
+from operations.terminal import EXIT_FAILED, EXIT_PASSED, InputError, answer, one_error
+from recovery.recovery_points import Review, review
+from recovery.vault_inventory import read_inventory
+
+
+def recovery_points(
+    vault: Annotated[str, typer.Option(help="The backup vault's name.", show_default=False)],
+    region: Annotated[str | None, typer.Option(help="The vault's region.", show_default="the AWS profile's")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Answer with one JSON object.")] = False,
+) -> None:
+    """List what expired, is stuck, came with warnings, is late or was left over in a vault and beside it.
+
+    Exit status: 0 all is well, 1 something was found, 2 the vault could not be looked at.
+    """
+    with one_error(dsn="", as_json=as_json):
+        found = _review(vault, region)
+    lines: list[str | Text] = [
+        Text.assemble((f"{finding.kind:<10}", "bold red"), " ", finding.sentence) for finding in found.findings
+    ]
+    facts = found.model_dump(mode="json") | {"counts": found.counts}
+    answer(facts, as_json=as_json, lines=lines or [found.summary])
+    raise typer.Exit(EXIT_FAILED if found.findings else EXIT_PASSED)
+
+
+def _review(vault: str, region: str | None) -> Review:
+    try:
+        backup, rds = boto3.client("backup", region_name=region), boto3.client("rds", region_name=region)
+        return review(read_inventory(backup, rds, vault), now=datetime.now(UTC))
+    except (ClientError, BotoCoreError) as error:
+        raise InputError(
+            f"expected to read the vault {vault}, found: {error}: check the name, --region and the AWS credentials"
+        ) from None
