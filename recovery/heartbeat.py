@@ -11,6 +11,7 @@ from psycopg.sql import SQL, Literal
 from pydantic import BaseModel, ConfigDict
 
 from recovery.database import Connection, row, rows
+from recovery.objectives import HEARTBEAT_INTERVAL
 
 GENESIS = "0" * 64  # what the first row has for a previous hash
 
@@ -35,11 +36,14 @@ FROM (
 RETURNING sequence, written_at, previous_hash, hash
 """).format(hash=_HASH, genesis=Literal(GENESIS))
 
-# The server walks the chain along its primary key, so memory does not grow with its length.
+# The server walks the chain along its primary key, so memory does not grow with its length. Writers take turns, so that
+# times never go back; and no clock that dates a copy may be ahead of ours by more than a beat.
 _FAULTS = SQL("""
-SELECT sequence, expected_sequence, hash IS DISTINCT FROM expected_hash AS forged
+SELECT sequence, expected_sequence, hash IS DISTINCT FROM expected_hash AS forged,
+       previous_hash IS DISTINCT FROM expected_previous AS broken, written_at
 FROM (
-    SELECT beat.sequence, beat.previous_hash, beat.hash,
+    SELECT beat.sequence, beat.previous_hash, beat.hash, beat.written_at,
+           coalesce(lag(beat.written_at) OVER chain, '-infinity') AS not_before,
            coalesce(lag(beat.sequence) OVER chain, 0) + 1 AS expected_sequence,
            coalesce(lag(beat.hash) OVER chain, {genesis}) AS expected_previous,
            {hash} AS expected_hash
@@ -47,9 +51,9 @@ FROM (
     WINDOW chain AS (ORDER BY beat.sequence)
 ) AS beats
 WHERE sequence <> expected_sequence OR previous_hash IS DISTINCT FROM expected_previous
-   OR hash IS DISTINCT FROM expected_hash
+   OR hash IS DISTINCT FROM expected_hash OR written_at NOT BETWEEN not_before AND clock_timestamp() + {ahead}
 ORDER BY sequence LIMIT 3
-""").format(hash=_HASH, genesis=Literal(GENESIS))
+""").format(hash=_HASH, genesis=Literal(GENESIS), ahead=Literal(HEARTBEAT_INTERVAL))
 
 
 class Heartbeat(BaseModel):
@@ -120,4 +124,9 @@ def _describe(fault: dict[str, object]) -> str:
         return f"expected heartbeat {expected}, found {sequence}: the rows between are missing"
     if fault["forged"]:
         return f"heartbeat {sequence} does not match its own hash: the row was changed"
-    return f"heartbeat {sequence} does not continue the one before it: the chain is broken"
+    if fault["broken"]:
+        return f"heartbeat {sequence} does not continue the one before it: the chain is broken"
+    return (
+        f"heartbeat {sequence} is dated {fault['written_at']}, before the one before it or in the future: a clock was"
+        " wrong, and the age of the data cannot be trusted"
+    )

@@ -109,7 +109,8 @@ def copied_row(patient: Patient) -> None:
     patient.run(
         f"""
         INSERT INTO transactions (user_id, kind, amount_paisa, category, occurred_at, created_at, updated_at)
-        SELECT user_id, kind, amount_paisa, category, occurred_at, created_at, updated_at FROM transactions WHERE id = {OLD}
+        SELECT user_id, kind, amount_paisa, category, occurred_at, created_at, updated_at
+        FROM transactions WHERE id = {OLD}
         """
     )
 

@@ -96,6 +96,23 @@ def test_chain_rewritten_from_its_start_is_found(pulse: Connection, check: Check
     assert "the chain was rewritten" in result.detail
 
 
+@pytest.mark.parametrize("ahead", [timedelta(hours=-1), timedelta(hours=1)], ids=["gone back", "in the future"])
+def test_heartbeat_of_a_wrong_clock_is_found_though_its_hash_is_right(
+    pulse: Connection, check: Check, ahead: timedelta
+):
+    newest = write_heartbeat(pulse)
+    beat = Heartbeat(
+        sequence=newest.sequence + 1, written_at=newest.written_at + ahead, previous_hash=newest.hash, hash=""
+    )
+    pulse.execute(
+        "INSERT INTO continuity.heartbeat VALUES (%s, %s, %s, %s)",
+        (beat.sequence, beat.written_at, beat.previous_hash, hash_of(beat)),
+    )
+    result = check("heartbeat", take_manifest(pulse))
+    assert result.status == "failed"
+    assert "before the one before it or in the future" in result.detail
+
+
 def test_rpo_is_the_disaster_time_minus_the_newest_heartbeat(pulse: Connection, check: Check):
     newest = write_heartbeat(pulse)
     disaster = newest.written_at + timedelta(minutes=7)
