@@ -2,6 +2,7 @@
 
 import os
 import secrets
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from pydantic import ValidationError
 
 from operations.terminal import InputError
 from recovery.manifest import Manifest
+from recovery.optional_checks import CHECK_NAMES, unknown_checks
 
 # A clock may run a little ahead of ours; anything later is a slip of the pen.
 FUTURE_ALLOWANCE = timedelta(minutes=5)
@@ -47,6 +49,13 @@ def read_manifest(path: Path) -> Manifest:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the file"
         raise InputError(f"--manifest: expected a manifest in {path}, found {where}: {first['msg']}: {hint}") from None
+
+
+def check_optional(names: Sequence[str]) -> tuple[str, ...]:
+    """The names of checks, as given. Raises :class:`InputError` for one that is no check."""
+    if unknown := unknown_checks(names):
+        raise InputError(f"--optional: expected names of checks ({', '.join(CHECK_NAMES)}), found {', '.join(unknown)}")
+    return tuple(names)
 
 
 def check_writable(path: Path) -> None:

@@ -18,7 +18,9 @@ _CHECK_STATUS: dict[Status, CheckStatus] = {"passed": "PASS", "failed": "FAIL", 
 
 
 class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        frozen=True, use_attribute_docstrings=True, json_schema_serialization_defaults_required=True
+    )
 
 
 class ObjectiveResult(_Record):
@@ -87,6 +89,7 @@ class Evidence(_Record):
     """What was restored, what was measured and what it amounts to. Times are UTC, durations seconds."""
 
     format: Literal[1] = 1
+    """Of this schema. A field may be added to it; one that changes its meaning makes another."""
     drill: str
     """What was exercised: restore-test for a test of AWS Backup, restore for any other."""
     environment: str

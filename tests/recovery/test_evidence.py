@@ -1,18 +1,27 @@
 """Evidence: the verdict follows from what was measured, and unmeasured is never met."""
 
+import getpass
 import json
+import os
+import tomllib
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
+import jsonschema
 import pytest
 from pydantic import ValidationError
 
-from recovery.evidence import CheckRecord, Evidence, ObjectiveResult, judge, records
+from recovery.evidence import CheckRecord, Evidence, ObjectiveResult, evidence_schema, judge, records, this_operator
 from recovery.objectives import FULL
 from recovery.verification import CheckResult
+from recovery.version import VERSION
 
+ROOT = Path(__file__).parents[2]
+SCHEMA = ROOT / "docs" / "evidence.schema.json"
 MET = judge(FULL, rto=timedelta(hours=1), rpo=timedelta(minutes=5))
 PASSED = CheckResult(name="content", status="passed", detail="fine", duration_seconds=1.0)
+UNPROVEN = CheckResult(name="storage", status="not_proven", detail="amcheck cannot be had", duration_seconds=0.1)
 
 
 def evidence(
@@ -106,3 +115,61 @@ def test_file_holds_every_field_the_reader_expects():
 def test_verdict_written_into_the_file_by_hand_is_not_believed():
     written = json.loads(evidence(checks=()).model_dump_json()) | {"verdict": "PASS"}
     assert Evidence.model_validate(written).verdict == "FAIL"
+
+
+def test_optional_check_that_is_not_proven_is_excused_and_named():
+    record = evidence(checks=records([PASSED, UNPROVEN], ["storage"]))
+    assert record.verdict == "PASS"
+    assert "storage NOT_PROVEN (optional, excused): amcheck cannot be had" in record.summary
+
+
+def test_only_the_optional_check_is_excused():
+    assert evidence(checks=records([PASSED, UNPROVEN], ["heartbeat"])).verdict == "FAIL"
+
+
+def test_optional_check_that_failed_fails():
+    failed = UNPROVEN.model_copy(update={"status": "failed"})
+    record = evidence(checks=records([PASSED, failed], ["storage"]))
+    assert record.verdict == "FAIL"
+    assert "excused" not in record.summary
+
+
+def test_with_every_check_excused_nothing_is_proven():
+    record = evidence(checks=records([UNPROVEN], ["storage"]))
+    assert record.verdict == "FAIL"
+    assert "every check was excused" in record.summary
+
+
+def test_published_schema_is_that_of_the_code():
+    """Run with UPDATE_SNAPSHOTS=1 to publish a change, after thinking of those who read the records of old."""
+    text = json.dumps(evidence_schema(), indent=2) + "\n"
+    if os.environ.get("UPDATE_SNAPSHOTS"):
+        SCHEMA.write_text(text)
+    assert SCHEMA.read_text() == text
+
+
+def test_record_validates_against_the_published_schema():
+    record = evidence(objectives=(judge(FULL, rto=None, rpo=None),), checks=records([PASSED, UNPROVEN], ["storage"]))
+    jsonschema.validate(json.loads(record.model_dump_json()), json.loads(SCHEMA.read_text()))
+
+
+@pytest.mark.parametrize("field", ["format", "verdict", "region", "ran_by", "checks"])
+def test_schema_asks_for_what_every_record_says(field: str):
+    written = json.loads(evidence().model_dump_json())
+    del written[field]
+    with pytest.raises(jsonschema.ValidationError, match=field):
+        jsonschema.validate(written, json.loads(SCHEMA.read_text()))
+
+
+def test_record_of_another_format_is_refused():
+    written = json.loads(evidence().model_dump_json()) | {"format": 2}
+    with pytest.raises(ValidationError, match="format"):
+        Evidence.model_validate(written)
+
+
+def test_operator_is_the_user_of_the_system():
+    assert this_operator().operator == getpass.getuser()
+
+
+def test_version_in_records_is_that_of_the_project():
+    assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"] == VERSION
