@@ -6,6 +6,7 @@ import pytest
 from psycopg.sql import SQL, Identifier
 
 from lab import workload
+from recovery.bootstrap import bootstrap
 from recovery.checks import CHECKS
 from recovery.database import Connection
 from recovery.manifest import Manifest, take_manifest
@@ -42,13 +43,13 @@ def test_odd_names_are_quoted(connection: Connection, prove: Prove):
     )
     assert prove().status == "passed"
     result = prove("""UPDATE "We"."T""x %s" SET "T" = 'd'""")
-    assert result.status == "failed"
+    assert result.status == "not_proven"
     assert '"We"."T""x %s"' in result.detail
 
 
 def test_columns_named_like_the_querys_own_alias_are_read(connection: Connection, prove: Prove):
     connection.execute("CREATE TABLE t (t int PRIMARY KEY, settled text); INSERT INTO t VALUES (1, 'x')")
-    assert prove("UPDATE t SET settled = 'y'").status == "failed"
+    assert prove("UPDATE t SET settled = 'y'").status == "not_proven"
 
 
 @pytest.mark.parametrize(
@@ -89,7 +90,7 @@ def test_change_in_a_column_of_any_type_is_found(
     connection.execute("INSERT INTO odd VALUES (1, %s)", (before,))
     assert prove().status == "passed"
     result = prove(f"UPDATE odd SET v = '{after}'")
-    assert result.status == "failed", result.detail
+    assert result.status == "not_proven", result.detail
 
 
 def test_partitioned_table_is_proven_as_one(connection: Connection, prove: Prove):
@@ -117,7 +118,7 @@ def test_inherited_table_is_proven_once(connection: Connection, prove: Prove):
 def test_table_without_columns_is_counted(connection: Connection, prove: Prove):
     connection.execute("CREATE TABLE bare (); INSERT INTO bare DEFAULT VALUES")
     assert prove().status == "passed"
-    assert prove("INSERT INTO bare DEFAULT VALUES").status == "failed"
+    assert prove("INSERT INTO bare DEFAULT VALUES").status == "not_proven"
 
 
 def test_generated_and_dropped_columns_do_no_harm(connection: Connection, prove: Prove):
@@ -127,7 +128,7 @@ def test_generated_and_dropped_columns_do_no_harm(connection: Connection, prove:
         "INSERT INTO made (a) VALUES (1), (2); ALTER TABLE made DROP COLUMN gone"
     )
     assert prove().status == "passed"
-    assert prove("UPDATE made SET a = 3 WHERE a = 1").status == "failed"
+    assert prove("UPDATE made SET a = 3 WHERE a = 1").status == "not_proven"
 
 
 def test_unlogged_and_temporary_tables_are_left_out(connection: Connection):
@@ -137,6 +138,7 @@ def test_unlogged_and_temporary_tables_are_left_out(connection: Connection):
 
 def test_settings_of_the_session_do_not_matter(connection: Connection, check: Prove):
     """The manifest is taken in a session with other settings than the check's."""
+    bootstrap(connection)
     connection.execute("CREATE TABLE j (id int PRIMARY KEY, d json, i interval, b bytea, w timestamptz)")
     connection.execute("INSERT INTO j VALUES (1, '{}', '1 day 3 hours', '\\xff', '2026-01-01Z')")
     manifest = take_manifest(connection)
@@ -150,7 +152,7 @@ def test_settings_of_the_session_do_not_matter(connection: Connection, check: Pr
     ):
         connection.execute(SQL("ALTER DATABASE {} SET ").format(Identifier(connection.info.dbname)) + SQL(setting))
     for name in CHECKS:
-        assert check(name, manifest).status == ("failed" if name == "heartbeat" else "passed")
+        assert check(name, manifest).status == "passed"
 
 
 def test_manifest_survives_its_file(notes: Connection):
