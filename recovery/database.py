@@ -9,7 +9,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row
-from psycopg.sql import SQL, Composable
+from psycopg.sql import SQL, Composable, Literal
 
 Connection = psycopg.Connection[Any]
 Row = dict[str, Any]
@@ -31,11 +31,11 @@ _PINNED_SETTINGS = {
     # A row that row security hides must be an error, not a missing row.
     "row_security": "off",
     # Fingerprints group by an expression without statistics: the planner expects a group a row and would sort them all.
-    # There are only as many groups as buckets, so hashing is right, in parallel where cores are idle. The memory it is
-    # allowed stays bounded, because it is claimed by that same wrong estimate.
+    # There are only as many groups as buckets, so hashing is right, and the memory it takes stays bounded.
     "enable_sort": "off",
     "hash_mem_multiplier": "16",
-    "parallel_tuple_cost": "0",
+    # Slices are read side by side already.
+    "max_parallel_workers_per_gather": "0",
     "jit": "off",
 }
 
@@ -107,9 +107,25 @@ def snapshot(connection: Connection) -> Generator[None]:
     require_idle(connection)
     with connection.transaction():
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        for name, value in _PINNED_SETTINGS.items():
-            connection.execute("SELECT pg_catalog.set_config(%s, %s, true)", (name, value))
+        _pin_settings(connection)
         yield
+
+
+@contextmanager
+def shared_snapshot(connection: Connection, other: Connection) -> Generator[None]:
+    """The view that ``other`` has in its open :func:`snapshot`, on a second connection. Raises as that does."""
+    require_idle(connection)
+    name = row(other, "SELECT pg_export_snapshot() AS name")["name"]
+    with connection.transaction():
+        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        connection.execute(SQL("SET TRANSACTION SNAPSHOT {}").format(Literal(name)))
+        _pin_settings(connection)
+        yield
+
+
+def _pin_settings(connection: Connection) -> None:
+    for name, value in _PINNED_SETTINGS.items():
+        connection.execute("SELECT pg_catalog.set_config(%s, %s, true)", (name, value))
 
 
 def require_idle(connection: Connection) -> None:

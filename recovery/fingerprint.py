@@ -1,249 +1,248 @@
 """Fingerprints of a table's rows, computed by the server in one pass and independent of the rows' order.
 
-Rows are dealt into buckets by the hash of their key. A bucket's fingerprint is the xor of its rows' hashes under one
-seed and their sum under another: the xor alone would not see a row that appears twice.
+A settled row's hash goes into its bucket's fingerprint: by xor where a key keeps rows apart, else as a sum, because the
+xor of two equal rows is zero whatever they hold. 64 bits: a bucket whose rows differ looks the same with a chance of
+2^-64, about 5e-20.
 
-The hash is PostgreSQL's own, over every column. Columns whose type has no hash, hashes by a number of the cluster
+NATIVE is PostgreSQL's own hash over every column. Columns whose type has no hash, hashes by a number of the cluster
 (enums) or counts different values as equal (numeric 1.0 and 1.00) go in as text instead. PostgreSQL keeps its hashes
-stable within one major version only, so fingerprints of different majors are never compared.
+stable within one major version only, so they are never compared across majors. PORTABLE is the MD5 of the row's text
+(first 64 bits), the same on every version that writes the values alike, and several times slower.
 """
 
-from datetime import datetime, timedelta
-from typing import Any
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Literal as OneOf
 
 from psycopg.sql import SQL, Composable, Identifier, Literal
 from pydantic import BaseModel, ConfigDict
 
+from recovery.buckets import AGES, SUM_MODULUS, Age, Buckets
 from recovery.database import Connection, row, rows
+from recovery.layout import Column, Layout
 
-ALGORITHM = "hash_record_extended: xor of seed 0, sum of seed 1"
+Algorithm = OneOf["hash_record_extended/1", "md5/1"]
+NATIVE: Algorithm = "hash_record_extended/1"
+PORTABLE: Algorithm = "md5/1"
 
-# Types whose hash depends on nothing but the value, and tells every two values apart (but for -0.0 and 0.0).
-_HASHED_TYPES = frozenset(
-    {
-        *("bool", "bpchar", "bytea", "char", "cidr", "date", "float4", "float8", "inet", "int2", "int4", "int8"),
-        *("jsonb", "macaddr", "macaddr8", "name", "oid", "text", "time", "timestamp", "timestamptz", "timetz"),
-        *("uuid", "varchar"),
-    }
-)
-_TIMES = ("timestamptz", "timestamp")
+# A slice is this large at least, so that starting it costs little, and there are at most about so many of all tables
+# together, so that one state machine can run them all without nearing its limits.
+SLICE_BYTES = 128 * 1024 * 1024
+MOST_SLICES = 128
 
-# A time without a zone is some clock's local time; the westernmost zone is 12 hours behind UTC, so that a row written
-# now can claim to be that much older.
-NAIVE_CLOCK_ALLOWANCE = timedelta(hours=12)
-
-# Up to the first number of rows a table has about one bucket a row; a large one has a bucket for every so many rows, so
-# that a later update hides few others.
-_ROW_BUCKETS = 1024
-_ROWS_A_BUCKET = 64
-_MOST_BUCKETS = 32_768
-
-_SEEN_BY_FIRST_SEED, _SEEN_BY_SECOND_SEED, _BUCKET_SEED = 0, 1, 2
+_CONTENT_SEED, _BUCKET_SEED = 0, 2
+_EPOCH = "2000-01-01"
+_HASH_FUNCTIONS = {
+    "uuid": SQL("uuid_hash_extended"),
+    "int4": SQL("hashint4extended"),
+    "int8": SQL("hashint8extended"),
+    "text": SQL("hashtextextended"),
+    "timestamp": SQL("timestamp_hash_extended"),
+    "timestamptz": SQL("timestamptz_hash_extended"),
+}
 
 
-class Column(BaseModel):
-    """A column of a table, and whether its text is fingerprinted in place of its value."""
+class Slice(BaseModel):
+    """Blocks of one table, or of one partition: from ``first_block`` up to before ``end_block``, None for all the rest.
 
-    model_config = ConfigDict(frozen=True)
-
-    name: str
-    as_text: bool = False
-
-
-class Layout(BaseModel):
-    """How a table is fingerprinted.
-
-    ``key`` deals the rows into buckets. A row is settled when its ``change`` (the first that is not null) and its
-    ``creation`` lie before a moment; a table that has neither is settled whole.
+    ``table`` is the table's place among the layouts. ``file_node`` changes when the server rewrites the relation.
     """
 
     model_config = ConfigDict(frozen=True)
 
+    table: int
     schema_name: str
-    table_name: str
-    label: str
-    partitioned: bool
-    columns: tuple[Column, ...]
-    key: tuple[str, ...]
-    change: tuple[str, ...] = ()
-    creation: str | None = None
-    naive_clock: bool = False
-
-    def settled_until(self, settled_at: datetime) -> datetime:
-        """The time up to which this table's rows are settled."""
-        return settled_at - NAIVE_CLOCK_ALLOWANCE if self.naive_clock else settled_at
+    relation_name: str
+    file_node: int
+    first_block: int = 0
+    end_block: int | None = None
 
 
-class Bucket(BaseModel):
-    """The rows of one bucket.
-
-    ``settled`` rows are in the fingerprint; ``created`` are those and the ones created as early but changed since;
-    ``rows`` are all. ``late`` are the rows changed after a moment when nobody should have.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    settled: int = 0
-    created: int = 0
-    rows: int = 0
-    late: int = 0
-    fingerprint: str = ""
+class RewrittenError(RuntimeError):
+    """The server rewrote a relation (VACUUM FULL, CLUSTER) after it was divided into slices."""
 
 
-_TABLES = SQL("""
-SELECT c.oid, n.nspname AS schema, c.relname AS name, c.oid::regclass::text AS label, c.relkind = 'p' AS partitioned
+_RELATIONS = SQL("""
+SELECT n.nspname AS schema, c.relname AS name, pg_relation_filenode(c.oid)::bigint AS file_node,
+       pg_relation_size(c.oid) AS bytes, current_setting('block_size')::int AS block_size
 FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
-WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition
-  -- an unlogged table is empty after any restore
-  AND c.relpersistence = 'p'
-  AND n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'continuity')
-  AND NOT EXISTS (SELECT FROM pg_depend AS d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid
-                  AND d.deptype = 'e')
-ORDER BY label
-""")
-
-_COLUMNS = SQL("""
-WITH RECURSIVE base AS (
-    SELECT attname, attnum, attnotnull, attcollation, atttypid AS type, 0 AS depth
-    FROM pg_attribute WHERE attrelid = %(table)s AND attnum > 0 AND NOT attisdropped
-    UNION ALL  -- a domain hashes as what it is made of
-    SELECT attname, attnum, attnotnull, attcollation, t.typbasetype, depth + 1
-    FROM base JOIN pg_type AS t ON t.oid = base.type WHERE t.typtype = 'd'
-)
-SELECT DISTINCT ON (attnum) attname AS name, attnotnull AS required, e.typname AS type, t.typelem <> 0 AS is_array,
-    e.typnamespace = 'pg_catalog'::regnamespace AND coalesce(l.collisdeterministic, true) AS plain
-FROM base JOIN pg_type AS t ON t.oid = base.type
-JOIN pg_type AS e ON e.oid = CASE WHEN t.typcategory = 'A' THEN t.typelem ELSE t.oid END
-LEFT JOIN pg_collation AS l ON l.oid = base.attcollation
-ORDER BY attnum, depth DESC
-""")
-
-_KEY = SQL("""
-SELECT a.attname AS name
-FROM pg_index AS i CROSS JOIN unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, position)
-JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
-WHERE i.indrelid = %s AND i.indisprimary AND k.position <= i.indnkeyatts
-ORDER BY k.position
+WHERE c.oid = to_regclass({table}) AND c.relkind = 'r'
+   OR c.oid IN (SELECT relid FROM pg_partition_tree(to_regclass({table})) WHERE isleaf)
+ORDER BY c.oid
 """)
 
 
-def layouts(connection: Connection) -> list[Layout]:
-    """How each table with content to prove is fingerprinted, in the order of their names."""
-    return [_layout(connection, table) for table in rows(connection, _TABLES)]
+def slices(connection: Connection, tables: Sequence[Layout], *, whole: bool) -> list[Slice]:
+    """Divide the tables by their blocks. A table that is gone, or no table any more, has no slice.
 
-
-def count_rows(connection: Connection, layout: Layout) -> int:
-    """All rows of the table."""
-    return row(connection, SQL("SELECT count(*) AS count FROM {}").format(_source(layout)))["count"]
-
-
-def bucket_count(row_count: int) -> int:
-    """How many buckets a table of that many rows is dealt into: a power of two."""
-    wanted = max(min(row_count, _ROW_BUCKETS), min(row_count // _ROWS_A_BUCKET, _MOST_BUCKETS), 1)
-    return 1 << (wanted - 1).bit_length()
-
-
-def read_buckets(
-    connection: Connection, layout: Layout, *, buckets: int, until: datetime, late_after: datetime | None = None
-) -> dict[int, Bucket]:
-    """The buckets that have rows, by number, with the rows settled ``until`` then fingerprinted.
-
-    Rows changed after ``late_after`` are counted as late where the change column has a time zone.
+    ``whole`` keeps the tables undivided that have no change column: read at different moments, their slices would not
+    fit together.
     """
-    late = SQL("false")
-    early = SQL("true")
-    if layout.creation is not None:
-        early = SQL("{} < {}").format(_column(layout.creation), Literal(until))
-    settled: Composable = early
-    if layout.change:
-        change = SQL("coalesce({})").format(SQL(", ").join(_column(name) for name in layout.change))
-        settled = SQL("({} AND {} < {})").format(early, change, Literal(until))
-        if late_after is not None and not layout.naive_clock:
-            late = SQL("{} > {}").format(change, Literal(late_after))
-    contents = SQL("ROW({})").format(SQL(", ").join(_value(column) for column in layout.columns))
-    by_name = {column.name: column for column in layout.columns}
-    key = SQL("ROW({})").format(SQL(", ").join(_value(by_name[name]) for name in layout.key))
+    found = [(number, layout, _relations(connection, layout)) for number, layout in enumerate(tables)]
+    every_byte = sum(each["bytes"] for _, _, relations in found for each in relations)
+    size = max(SLICE_BYTES, every_byte // MOST_SLICES)
+    return [
+        part
+        for number, layout, relations in found
+        for each in relations
+        for part in _divided(number, each, None if whole and not layout.change else size)
+    ]
+
+
+def require_not_rewritten(connection: Connection, part: Slice) -> None:
+    """Raise :class:`RewrittenError` when the slice's block numbers mean other rows by now."""
+    name = Identifier(part.schema_name, part.relation_name).as_string()
+    found = row(connection, "SELECT pg_relation_filenode(to_regclass(%s))::bigint AS node", (name,))["node"]
+    if found != part.file_node:
+        raise RewrittenError(
+            f"expected {name} in file {part.file_node}, found {found}: the server has rewritten it since it was divided"
+            " (VACUUM FULL, CLUSTER, TRUNCATE); start again"
+        )
+
+
+def read_slice(
+    connection: Connection,
+    layout: Layout,
+    part: Slice,
+    *,
+    until: datetime,
+    late_after: datetime | None = None,
+    algorithm: Algorithm = NATIVE,
+) -> Buckets:
+    """The slice's rows in the buckets of its table, those settled ``until`` then fingerprinted.
+
+    Rows changed after ``late_after`` are late, where the change column has a time zone.
+    """
+    fold = SQL("bit_xor({hash})") if layout.keyed else SQL("(sum({hash}) % {modulus})::bigint")
+    # One grouping by bucket and age at once: a filter an age would cost the server more than all the rest.
     query = SQL("""
-        SELECT (hash_record_extended({key}, {bucket_seed}) & {mask})::int AS bucket, count(*) AS rows,
-               count(*) FILTER (WHERE {early}) AS created, count(*) FILTER (WHERE {settled}) AS settled,
-               count(*) FILTER (WHERE {late}) AS late,
-               bit_xor(hash_record_extended({contents}, {first})) FILTER (WHERE {settled}) AS xored,
-               sum(hash_record_extended({contents}, {second})) FILTER (WHERE {settled})::text AS summed
-        FROM {source} GROUP BY 1
+        SELECT string_agg(int4send(g.number) || int4send(g.rows) || int8send(g.fingerprint), '') AS groups
+        FROM (SELECT (({bucket}) * {ages} + {age})::int AS number, count(*)::int AS rows, {fold} AS fingerprint
+              FROM {source} GROUP BY 1) AS g
     """).format(
-        key=key,
-        bucket_seed=Literal(_BUCKET_SEED),
-        mask=Literal(buckets - 1),
-        early=early,
-        settled=settled,
-        late=late,
-        contents=contents,
-        first=Literal(_SEEN_BY_FIRST_SEED),
-        second=Literal(_SEEN_BY_SECOND_SEED),
-        source=_source(layout),
+        bucket=bucket_of(layout, algorithm),
+        ages=Literal(AGES),
+        age=age_of(layout, until=until, late_after=late_after),
+        fold=fold.format(hash=content_of(layout, algorithm), modulus=Literal(SUM_MODULUS)),
+        source=_source(part),
     )
-    return {each["bucket"]: _bucket(each) for each in rows(connection, query)}
+    buckets = Buckets.empty(layout.buckets, summed=not layout.keyed)
+    buckets.add_groups(row(connection, query)["groups"])
+    return buckets
 
 
-def _bucket(found: dict[str, Any]) -> Bucket:
-    counts = {name: found[name] for name in ("settled", "created", "rows", "late")}
-    if not found["settled"]:
-        return Bucket(**counts)
-    xored, summed = found["xored"] % 2**64, int(found["summed"]) % 2**64
-    return Bucket(**counts, fingerprint=f"{xored:016x}{summed:016x}")
-
-
-def _layout(connection: Connection, table: dict[str, Any]) -> Layout:
-    columns = rows(connection, _COLUMNS, {"table": table["oid"]})
-    change, creation, naive = _times({column["name"]: column for column in columns})
-    key = [column["name"] for column in rows(connection, _KEY, (table["oid"],))]
-    if not key and creation is not None:
-        key = [creation]  # the next best thing about a row that an update leaves alone
-    return Layout(
-        schema_name=table["schema"],
-        table_name=table["name"],
-        label=table["label"],
-        partitioned=table["partitioned"],
-        columns=tuple(
-            Column(name=column["name"], as_text=not (column["plain"] and column["type"] in _HASHED_TYPES))
-            for column in columns
-        ),
-        key=tuple(key),
-        change=change,
-        creation=creation,
-        naive_clock=naive,
+def bucket_of(layout: Layout, algorithm: Algorithm = NATIVE) -> Composable:
+    """The number of a row's bucket, as SQL over the alias ``t``."""
+    if layout.buckets == 1:
+        return SQL("0")
+    by_name = {column.name: column for column in layout.columns}
+    key = _hash(algorithm, [by_name[name] for name in layout.key], _BUCKET_SEED)
+    if layout.period_seconds is None or layout.creation is None:
+        return SQL("({} & {})").format(key, Literal(layout.buckets - 1))
+    kind = "timestamp" if layout.naive_clock else "timestamptz"
+    start = SQL("date_bin(make_interval(secs => {}), {}, {}::{})").format(
+        Literal(layout.period_seconds), _column(layout.creation), Literal(_EPOCH), SQL(kind)
+    )
+    if algorithm == NATIVE:
+        period: Composable = SQL("{}({}, {})").format(_HASH_FUNCTIONS[kind], start, Literal(_BUCKET_SEED))
+    else:
+        period = _md5(SQL("({})::text").format(start))
+    return SQL("(({} & {}) * {} + ({} & {}))").format(
+        period,
+        Literal(layout.buckets // layout.spread - 1),
+        Literal(layout.spread),
+        key,
+        Literal(layout.spread - 1),
     )
 
 
-def _times(columns: dict[str, dict[str, Any]]) -> tuple[tuple[str, ...], str | None, bool]:
-    """The change columns (the first that is not null counts), the creation column, and whether they lack a zone."""
-    updated, created = (_time_column(columns, name) for name in ("updated_at", "created_at"))
-    first = updated or created
-    if first is None:
-        return (), None, False
-    # Two columns are only compared when they were written by the same kind of clock, and a creation time that may be
-    # missing tells nothing.
-    usable = created is not None and created["required"] and created["type"] == first["type"]
-    names = (first["name"],)
-    if usable and not first["required"]:
-        names = (first["name"], "created_at")
-    return names, "created_at" if usable else None, first["type"] == "timestamp"
+def age_of(layout: Layout, *, until: datetime, late_after: datetime | None = None) -> Composable:
+    """The number of a row's :class:`Age`, as SQL over the alias ``t``."""
+    created = SQL("false")
+    if layout.creation is not None:
+        created = SQL("coalesce({} >= {}, false)").format(_column(layout.creation), Literal(until))
+    if not layout.change:
+        return SQL("CASE WHEN {} THEN {} ELSE {} END").format(
+            created, Literal(int(Age.NEWER)), Literal(int(Age.SETTLED))
+        )
+    change: Composable = _column(layout.change[0])
+    if len(layout.change) > 1:
+        change = SQL("coalesce({})").format(SQL(", ").join(_column(name) for name in layout.change))
+    late: Composable = SQL("")
+    if late_after is not None and not layout.naive_clock:
+        late = SQL("WHEN {} > {} THEN {} ").format(change, Literal(late_after), Literal(int(Age.LATE)))
+    # A row that never says when it changed cannot be settled.
+    settled = SQL("{} < {} AND NOT {}").format(change, Literal(until), created)
+    return SQL("CASE {}WHEN {} THEN {} WHEN {} THEN {} ELSE {} END").format(
+        late,
+        settled,
+        Literal(int(Age.SETTLED)),
+        created,
+        Literal(int(Age.NEWER)),
+        Literal(int(Age.ALTERED)),
+    )
 
 
-def _time_column(columns: dict[str, dict[str, Any]], name: str) -> dict[str, Any] | None:
-    column = columns.get(name)
-    return column if column and column["type"] in _TIMES and not column["is_array"] else None
+def content_of(layout: Layout, algorithm: Algorithm = NATIVE) -> Composable:
+    """The hash of a row's whole content, as SQL over the alias ``t``."""
+    return _hash(algorithm, layout.columns, _CONTENT_SEED)
 
 
-def _source(layout: Layout) -> Composable:
-    # Only its own rows: a table that inherits from this one is fingerprinted by itself, a partition with its parent.
-    only = SQL("") if layout.partitioned else SQL("ONLY ")
-    return SQL("{}{} AS t").format(only, Identifier(layout.schema_name, layout.table_name))
+def _hash(algorithm: Algorithm, columns: Sequence[Column], seed: int) -> Composable:
+    if algorithm == PORTABLE:
+        return _md5(SQL("ROW({})::text").format(SQL(", ").join(_text(column) for column in columns)))
+    if len(columns) == 1 and columns[0].type in _HASH_FUNCTIONS and not columns[0].as_text:
+        function = _HASH_FUNCTIONS[columns[0].type]
+        return SQL("{}({}, {})").format(function, _column(columns[0].name), Literal(seed))
+    return SQL("hash_record_extended(ROW({}), {})").format(
+        SQL(", ").join(_value(column) for column in columns), Literal(seed)
+    )
+
+
+def _md5(text: Composable) -> Composable:
+    return SQL("('x' || substr(md5({}), 1, 16))::bit(64)::bigint").format(text)
+
+
+def _value(column: Column) -> Composable:
+    return _text(column) if column.as_text else _column(column.name)
+
+
+def _text(column: Column) -> Composable:
+    return SQL('({}::text COLLATE "C")').format(_column(column.name))
 
 
 def _column(name: str) -> Composable:
     return SQL("t.{}").format(Identifier(name))
 
 
-def _value(column: Column) -> Composable:
-    return SQL('({}::text COLLATE "C")' if column.as_text else "{}").format(_column(column.name))
+def _source(part: Slice) -> Composable:
+    # Only its own rows: a table that inherits from this one is fingerprinted by itself.
+    source = SQL("ONLY {} AS t").format(Identifier(part.schema_name, part.relation_name))
+    conditions: list[Composable] = []
+    if part.first_block:
+        conditions.append(SQL("t.ctid >= {}::tid").format(Literal(f"({part.first_block},0)")))
+    if part.end_block is not None:
+        conditions.append(SQL("t.ctid < {}::tid").format(Literal(f"({part.end_block},0)")))
+    return SQL("{} WHERE {}").format(source, SQL(" AND ").join(conditions)) if conditions else source
+
+
+def _relations(connection: Connection, layout: Layout) -> list[dict[str, int]]:
+    name = Identifier(layout.schema_name, layout.table_name).as_string()
+    return rows(connection, _RELATIONS.format(table=Literal(name)))
+
+
+def _divided(table: int, relation: dict[str, int], size: int | None) -> list[Slice]:
+    blocks = relation["bytes"] // relation["block_size"]
+    parts = 1 if size is None else max(1, -(-relation["bytes"] // size))
+    bounds: list[int | None] = [blocks * number // parts for number in range(parts)]
+    return [
+        Slice(
+            table=table,
+            schema_name=str(relation["schema"]),
+            relation_name=str(relation["name"]),
+            file_node=relation["file_node"],
+            first_block=first or 0,
+            end_block=end,
+        )
+        for first, end in zip(bounds, [*bounds[1:], None], strict=True)
+    ]

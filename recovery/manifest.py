@@ -4,34 +4,32 @@ Keys of the product are random UUIDs, so no range of keys stays unchanged. What 
 settled when the manifest was taken: a row changed since says so in its change column.
 """
 
-import time
-from collections.abc import Callable, Collection
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Collection, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from datetime import UTC, datetime
 from typing import Self
 
 import psycopg
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from recovery.database import Connection, require_idle, row, snapshot
-from recovery.fingerprint import ALGORITHM, Bucket, Layout, bucket_count, count_rows, layouts, read_buckets
+from recovery.buckets import Age, Buckets, BucketsError
+from recovery.database import Connection, row, shared_snapshot, snapshot
+from recovery.fingerprint import (
+    NATIVE,
+    PORTABLE,
+    Algorithm,
+    Slice,
+    require_not_rewritten,
+    slices,
+)
+from recovery.fingerprint import read_slice as read_buckets
 from recovery.heartbeat import Heartbeat, has_pulse, newest_heartbeat
+from recovery.layout import Layout, layouts
 from recovery.schema import read_schema
+from recovery.settling import settle
 
-FORMAT = 1
-OLDEST_MAJOR = 14  # the first with hash_record_extended
-
-# How much older than the start of its transaction a row may claim to be: an application takes the time before it opens
-# the transaction, from a clock of its own that NTP keeps. A row that claims more looks like one added later.
-CLOCK_ALLOWANCE = timedelta(seconds=2)
-
-# Used where the open transactions of other sessions cannot be seen (a role without pg_read_all_stats, a replica), and
-# for prepared transactions, of which PostgreSQL tells when they were prepared, not when they began. A transaction that
-# stays open longer than this and then commits would look like rows added later.
-UNSEEN_TRANSACTION_ALLOWANCE = timedelta(hours=1)
-
-
-class UnsupportedServerError(RuntimeError):
-    """The server is older than the oldest that manifests can be taken of."""
+FORMAT = 2
 
 
 class UnknownTableError(ValueError):
@@ -53,28 +51,70 @@ class Database(BaseModel):
 
 
 class TableContent(BaseModel):
-    """The fingerprints of one table's settled rows, one entry a bucket."""
+    """The buckets of one table as they were.
+
+    ``rows`` are all of its rows, ``settled`` the fingerprinted ones. ``exact`` tells that all of it was seen at one
+    moment; slices that were read one after the other may miss, or count twice, a row that was changed meanwhile.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     layout: Layout
     may_lose_rows: bool
+    exact: bool
     rows: int
+    settled: int
     settled_until: datetime
-    settled: tuple[int, ...]
-    created: tuple[int, ...]
-    fingerprints: tuple[str, ...]
+    packed: str
+
+    @property
+    def buckets(self) -> Buckets:
+        """The buckets, unpacked anew each time."""
+        return Buckets.unpack(self.packed, number=self.layout.buckets, summed=not self.layout.keyed)
 
     @model_validator(mode="after")
     def _buckets_agree(self) -> Self:
-        lengths = {len(self.settled), len(self.created), len(self.fingerprints)}
-        if len(lengths) != 1 or 0 in lengths:
-            raise ValueError(f"expected one count and one fingerprint a bucket, found lengths {sorted(lengths)}")
+        found = self.buckets.total(Age.SETTLED)
+        if found != self.settled:
+            raise BucketsError(
+                f"expected the buckets of {self.layout.label} to hold {self.settled} rows, found {found}"
+            )
         return self
 
-    def bucket(self, number: int) -> Bucket:
-        """One bucket as it was."""
-        return Bucket(settled=self.settled[number], created=self.created[number], fingerprint=self.fingerprints[number])
+
+class TablePlan(BaseModel):
+    """One table of a manifest that is being taken."""
+
+    model_config = ConfigDict(frozen=True)
+
+    layout: Layout
+    may_lose_rows: bool
+    settled_until: datetime
+
+
+class ManifestPlan(BaseModel):
+    """A manifest without its content yet: the tables, and the slices that can be read side by side, by anybody."""
+
+    model_config = ConfigDict(frozen=True)
+
+    algorithm: Algorithm
+    planned_at: datetime
+    settled_at: datetime
+    database: Database
+    heartbeat: Heartbeat | None
+    objects: dict[str, str]
+    tables: tuple[TablePlan, ...]
+    slices: tuple[Slice, ...]
+
+
+class SliceContent(BaseModel):
+    """What one slice of a plan held at ``read_at``."""
+
+    model_config = ConfigDict(frozen=True)
+
+    number: int
+    read_at: datetime
+    packed: str
 
 
 class Manifest(BaseModel):
@@ -83,7 +123,7 @@ class Manifest(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     format: int = FORMAT
-    algorithm: str = ALGORITHM
+    algorithm: Algorithm
     taken_at: datetime
     settled_at: datetime
     database: Database
@@ -99,7 +139,7 @@ class Manifest(BaseModel):
     @property
     def settled_rows(self) -> int:
         """The rows that are fingerprinted."""
-        return sum(sum(table.settled) for table in self.tables)
+        return sum(table.settled for table in self.tables)
 
     @model_validator(mode="after")
     def _format_is_known(self) -> Self:
@@ -108,38 +148,141 @@ class Manifest(BaseModel):
         return self
 
 
+class IncompleteError(ValueError):
+    """A manifest cannot be put together, because slices of its plan are missing."""
+
+
 def take_manifest(
     connection: Connection,
     *,
     may_lose_rows: Collection[str] = (),
+    portable: bool = False,
+    helpers: Sequence[Connection] = (),
     progress: Callable[[str], None] = lambda _: None,
 ) -> Manifest:
     """Describe the database in one consistent snapshot, after waiting CLOCK_ALLOWANCE; writers are not blocked.
 
     ``may_lose_rows`` names the tables (``schema.table``, quoted where SQL needs it) whose rows the product deletes.
-    ``progress`` is told each table's name before it is read. Raises :class:`UnsupportedServerError`,
-    :class:`UnknownTableError` or psycopg.Error.
+    ``portable`` fingerprints for a comparison on another major version. ``helpers`` are further connections to the same
+    database, which read slices beside the first. ``progress`` is told each table's name before it is read. Raises
+    :class:`UnsupportedServerError`, :class:`UnknownTableError` or psycopg.Error.
     """
-    require_idle(connection)
-    major = connection.info.server_version // 10_000
-    if major < OLDEST_MAJOR:
-        raise UnsupportedServerError(f"expected PostgreSQL {OLDEST_MAJOR} or later, found {major}: upgrade the server")
-    # Waiting the allowance out settles whatever was committed before we were called.
-    time.sleep(CLOCK_ALLOWANCE.total_seconds())
-    # Before the snapshot: whatever commits after it is then either among the transactions seen open, or began later.
-    settled_at = _settled_at(connection)
+    settled_at = settle(connection)
+    with snapshot(connection), ExitStack() as others:
+        plan = _plan(connection, settled_at, may_lose_rows, PORTABLE if portable else NATIVE)
+        for each in helpers:
+            others.enter_context(shared_snapshot(each, connection))
+        idle = [connection, *helpers]
+
+        def read(number: int) -> SliceContent:
+            progress(plan.tables[plan.slices[number].table].layout.label)
+            reader = idle.pop()
+            try:
+                return _content(reader, plan, number)
+            finally:
+                idle.append(reader)
+
+        with ThreadPoolExecutor(len(idle)) as pool:
+            return assemble(plan, pool.map(read, range(len(plan.slices))), one_snapshot=True)
+
+
+def plan_manifest(
+    connection: Connection, *, may_lose_rows: Collection[str] = (), portable: bool = False
+) -> ManifestPlan:
+    """Everything of a manifest but the content, and the slices to read that from, each in a snapshot of its own.
+
+    Waits, and raises, as :func:`take_manifest` does.
+    """
+    settled_at = settle(connection)
     with snapshot(connection):
-        found = layouts(connection)
-        _require_known(may_lose_rows, [layout.label for layout in found])
-        return Manifest(
-            # The server's clock, read once the snapshot stands: whoever restores to this moment restores all of it.
-            taken_at=row(connection, "SELECT clock_timestamp() AS now")["now"].astimezone(UTC),
-            settled_at=settled_at,
-            database=read_database(connection),
-            heartbeat=newest_heartbeat(connection) if has_pulse(connection) else None,
-            objects=read_schema(connection),
-            tables=tuple(_content(connection, layout, settled_at, may_lose_rows, progress) for layout in found),
+        return _plan(connection, settled_at, may_lose_rows, PORTABLE if portable else NATIVE)
+
+
+def read_slice(connection: Connection, plan: ManifestPlan, number: int) -> SliceContent:
+    """Read one slice of a plan. Raises :class:`recovery.fingerprint.RewrittenError` or psycopg.Error.
+
+    What was settled when the plan was made is the same whenever a slice is read; rows changed since just count less.
+    """
+    with snapshot(connection):
+        require_not_rewritten(connection, plan.slices[number])
+        return _content(connection, plan, number)
+
+
+def assemble(plan: ManifestPlan, contents: Iterable[SliceContent], *, one_snapshot: bool = False) -> Manifest:
+    """Put the slices together, as of the moment the last of them was read. Raises :class:`IncompleteError`.
+
+    Memory grows with the number of buckets, not with that of slices: they are taken one at a time.
+    """
+    found = [Buckets.empty(each.layout.buckets, summed=not each.layout.keyed) for each in plan.tables]
+    missing = set(range(len(plan.slices)))
+    taken_at = plan.planned_at
+    for content in contents:
+        missing.remove(content.number)
+        taken_at = max(taken_at, content.read_at)
+        total = found[plan.slices[content.number].table]
+        total.add(Buckets.unpack(content.packed, number=len(total), summed=total.summed))
+    if missing:
+        raise IncompleteError(
+            f"expected {len(plan.slices)} slices, found {len(plan.slices) - len(missing)}: read the others too"
         )
+    counts = [sum(part.table == number for part in plan.slices) for number in range(len(plan.tables))]
+    return Manifest(
+        algorithm=plan.algorithm,
+        taken_at=taken_at,
+        settled_at=plan.settled_at,
+        database=plan.database,
+        heartbeat=plan.heartbeat,
+        objects=plan.objects,
+        tables=tuple(
+            TableContent(
+                layout=table.layout,
+                may_lose_rows=table.may_lose_rows,
+                exact=one_snapshot or count <= 1,
+                rows=buckets.total(),
+                settled=buckets.total(Age.SETTLED),
+                settled_until=table.settled_until,
+                packed=buckets.pack(),
+            )
+            for table, buckets, count in zip(plan.tables, found, counts, strict=True)
+        ),
+    )
+
+
+def _plan(
+    connection: Connection, settled_at: datetime, may_lose_rows: Collection[str], algorithm: Algorithm
+) -> ManifestPlan:
+    found = layouts(connection)
+    _require_known(may_lose_rows, [layout.label for layout in found])
+    return ManifestPlan(
+        algorithm=algorithm,
+        # The server's clock, read once the snapshot stands: whoever restores to this moment restores all of it.
+        planned_at=_now(connection),
+        settled_at=settled_at,
+        database=read_database(connection),
+        heartbeat=newest_heartbeat(connection) if has_pulse(connection) else None,
+        objects=read_schema(connection),
+        tables=tuple(
+            TablePlan(
+                layout=layout,
+                may_lose_rows=layout.label in may_lose_rows,
+                settled_until=layout.settled_until(settled_at),
+            )
+            for layout in found
+        ),
+        slices=tuple(slices(connection, found, whole=True)),
+    )
+
+
+def _content(connection: Connection, plan: ManifestPlan, number: int) -> SliceContent:
+    part = plan.slices[number]
+    table = plan.tables[part.table]
+    read_at = _now(connection)
+    buckets = read_buckets(connection, table.layout, part, until=table.settled_until, algorithm=plan.algorithm)
+    return SliceContent(number=number, read_at=read_at, packed=buckets.pack())
+
+
+def _now(connection: Connection) -> datetime:
+    return row(connection, "SELECT clock_timestamp() AS now")["now"].astimezone(UTC)
 
 
 def read_database(connection: Connection) -> Database:
@@ -160,50 +303,6 @@ def _system_identifier(connection: Connection) -> str | None:
             return str(row(connection, "SELECT system_identifier FROM pg_control_system()")["system_identifier"])
     except psycopg.errors.InsufficientPrivilege:
         return None
-
-
-def _content(
-    connection: Connection,
-    layout: Layout,
-    settled_at: datetime,
-    may_lose_rows: Collection[str],
-    progress: Callable[[str], None],
-) -> TableContent:
-    progress(layout.label)
-    count = count_rows(connection, layout)
-    buckets = bucket_count(count) if layout.key else 1
-    until = layout.settled_until(settled_at)
-    found = read_buckets(connection, layout, buckets=buckets, until=until)
-    every = [found.get(number, Bucket()) for number in range(buckets)]
-    return TableContent(
-        layout=layout,
-        may_lose_rows=layout.label in may_lose_rows,
-        rows=count,
-        settled_until=until,
-        settled=tuple(bucket.settled for bucket in every),
-        created=tuple(bucket.created for bucket in every),
-        fingerprints=tuple(bucket.fingerprint for bucket in every),
-    )
-
-
-def _settled_at(connection: Connection) -> datetime:
-    """The time that no transaction still open, or yet to begin, can have written a row before."""
-    found = row(
-        connection,
-        """
-        SELECT clock_timestamp() AS now, pg_is_in_recovery() AS replica,
-               pg_has_role('pg_read_all_stats', 'USAGE') AS sees_others,
-               (SELECT min(xact_start) FROM pg_stat_activity
-                WHERE pid <> pg_backend_pid() AND backend_type NOT IN ('autovacuum worker', 'walsender')) AS oldest,
-               (SELECT min(prepared) FROM pg_prepared_xacts) AS oldest_prepared
-        """,
-    )
-    candidates: list[datetime] = [found["now"], *([found["oldest"]] if found["oldest"] else [])]
-    if found["replica"] or not found["sees_others"]:
-        candidates.append(found["now"] - UNSEEN_TRANSACTION_ALLOWANCE)
-    if found["oldest_prepared"]:
-        candidates.append(found["oldest_prepared"] - UNSEEN_TRANSACTION_ALLOWANCE)
-    return (min(candidates) - CLOCK_ALLOWANCE).astimezone(UTC)
 
 
 def _require_known(names: Collection[str], known: list[str]) -> None:

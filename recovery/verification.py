@@ -4,6 +4,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -197,16 +198,19 @@ def run_part(
 
 
 def conclude(
-    context: CheckContext, parts: Sequence[Part], results: Mapping[int, PartResult]
+    context: CheckContext,
+    parts: Sequence[Part],
+    results: Mapping[int, PartResult],
+    *,
+    checks: Sequence[str] = tuple(CHECKS),
 ) -> tuple[CheckResult, ...]:
-    """One answer a check, in the order of CHECKS. A part without a result leaves its check not proven.
+    """One answer to each of ``checks``. A part without a result leaves its check not proven.
 
     ``results`` are keyed by the part's place in ``parts``; it is asked for one at a time, in order.
     """
     return tuple(
         _concluded(name, context, {number: part for number, part in enumerate(parts) if part.check == name}, results)
-        for name in CHECKS
-        if any(part.check == name for part in parts)
+        for name in checks
     )
 
 
@@ -219,11 +223,11 @@ def _concluded(
         for number, part in parts.items():
             result = results.get(number)
             if result is None:
-                yield Outcome(status="not_proven", detail=f"{part.label}: never answered")
+                yield Outcome(status="not_proven", detail=f"{part.label}: never answered", part=part)
                 continue
             if result.duration_seconds is not None:
                 durations.append(result.duration_seconds)
-            yield result.outcome
+            yield replace(result.outcome, part=part)
 
     try:
         outcome = CHECKS[name].conclude(context, answers())
@@ -251,7 +255,7 @@ def run_check_at(
     results = {
         number: run_part(target, part, context, statement_timeout_seconds=timeout) for number, part in enumerate(parts)
     }
-    (result,) = conclude(context, parts, results)
+    (result,) = conclude(context, parts, results, checks=[name])
     return result
 
 

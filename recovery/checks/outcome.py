@@ -49,18 +49,22 @@ class Part(BaseModel):
 class Outcome:
     """An answer of a check or of one part, in words for a person and in numbers.
 
-    ``payload`` is what a part hands to its check's conclusion, as JSON; nobody else sees it.
+    ``payload`` is what a part hands to its check's conclusion, as JSON; nobody else sees it. ``part`` tells the
+    conclusion whose answer it is.
     """
 
     status: Status
     detail: str
     measurements: dict[str, Measurement] = field(default_factory=dict[str, Measurement])
     payload: dict[str, Any] | None = None
+    part: Part | None = None
 
 
 def worst(_context: CheckContext, answers: Iterable[Outcome]) -> Outcome:
     """The parts' answers as one: the worst status, the findings of every part that has it, the numbers added up."""
     outcomes = list(answers)
+    if not outcomes:
+        return Outcome(status="not_proven", detail="found nothing to check")
     if len(outcomes) == 1:
         return outcomes[0]
     statuses = {outcome.status for outcome in outcomes}

@@ -14,7 +14,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from lab.cloud import Cloud, running_cloud
 from lambdas.shared import aws
-from recovery import manifest as manifests
+from recovery import settling
 from recovery.bootstrap import bootstrap
 from recovery.database import Connection, connect
 
@@ -77,7 +77,7 @@ def bucket(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> str:
 def database(bucket: str, dsn: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Connection]:
     """A bootstrapped database with one settled table, named in the environment."""
     del bucket
-    monkeypatch.setattr(manifests, "CLOCK_ALLOWANCE", timedelta(0))
+    monkeypatch.setattr(settling, "CLOCK_ALLOWANCE", timedelta(0))
     parts = conninfo_to_dict(dsn)
     monkeypatch.setenv("DATABASE_HOST", str(parts["host"]))
     monkeypatch.setenv("DATABASE_PORT", str(parts["port"]))

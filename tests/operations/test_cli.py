@@ -15,7 +15,8 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from typer.testing import CliRunner, Result
 
 from operations.cli import app
-from recovery import manifest as manifests
+from recovery import settling
+from recovery.checks import CHECKS
 from recovery.database import Connection, connect
 from recovery.manifest import Manifest
 
@@ -24,7 +25,7 @@ Dr = Callable[..., Result]
 
 @pytest.fixture(autouse=True)
 def no_clock_allowance(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(manifests, "CLOCK_ALLOWANCE", timedelta(0))
+    monkeypatch.setattr(settling, "CLOCK_ALLOWANCE", timedelta(0))
 
 
 @pytest.fixture
@@ -132,7 +133,7 @@ def test_one_flipped_row_fails_with_status_1(dr: Dr, recorded: Path, database: C
 def test_json_says_the_same(dr: Dr, recorded: Path, database: Connection, dsn: str):
     facts = json.loads(dr("verify", "--dsn", dsn, "--manifest", str(recorded), "--json").stdout)
     assert facts["verdict"] == "PASS"
-    assert [check["name"] for check in facts["checks"]] == ["identity", "schema", "heartbeat", "content"]
+    assert [check["name"] for check in facts["checks"]] == list(CHECKS)
     assert facts["rpo_target_seconds"] == 3600
     assert 0 < facts["rpo_measured_seconds"] < 60
     database.execute("DROP TABLE notes")

@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from recovery import manifest as manifests
+from recovery import settling
 from recovery.checks import CheckContext
 from recovery.database import Connection, connect
 from recovery.manifest import Manifest, take_manifest
@@ -30,7 +30,7 @@ SELECT n, 'note ' || n, now() - interval '1 day', now() - interval '1 day' FROM 
 @pytest.fixture(autouse=True)
 def no_clock_allowance(monkeypatch: pytest.MonkeyPatch) -> None:
     """The tests write with the server's own clock: there is nothing to wait for."""
-    monkeypatch.setattr(manifests, "CLOCK_ALLOWANCE", timedelta(0))
+    monkeypatch.setattr(settling, "CLOCK_ALLOWANCE", timedelta(0))
 
 
 @pytest.fixture

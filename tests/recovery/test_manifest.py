@@ -11,9 +11,9 @@ from psycopg.conninfo import make_conninfo
 from pydantic import ValidationError
 
 from lab import workload
-from recovery import manifest as manifests
+from recovery import settling
 from recovery.database import Connection, connect
-from recovery.fingerprint import bucket_count
+from recovery.layout import bucket_count
 from recovery.manifest import Manifest, UnknownTableError, take_manifest
 from recovery.verification import CheckResult
 
@@ -48,7 +48,7 @@ def test_old_transaction_is_why_less_is_settled(notes: Connection, other: psycop
 
 
 def test_clock_allowance_is_waited_out(notes: Connection, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(manifests, "CLOCK_ALLOWANCE", timedelta(milliseconds=300))
+    monkeypatch.setattr(settling, "CLOCK_ALLOWANCE", timedelta(milliseconds=300))
     notes.execute("UPDATE notes SET updated_at = clock_timestamp()")
     assert take_manifest(notes).settled_rows == 200
 
@@ -59,7 +59,7 @@ def test_role_that_cannot_see_transactions_settles_less(notes: Connection, dsn: 
         notes.execute("UPDATE notes SET updated_at = now() - interval '30 minutes' WHERE id = 7")
         with connect(make_conninfo(dsn, user="blind", password="x"), application_name="test") as blind:
             manifest = take_manifest(blind)
-        assert manifest.settled_at <= manifest.taken_at - manifests.UNSEEN_TRANSACTION_ALLOWANCE
+        assert manifest.settled_at <= manifest.taken_at - settling.UNSEEN_TRANSACTION_ALLOWANCE
         assert manifest.settled_rows == 199
     finally:
         notes.execute("DROP OWNED BY blind; DROP ROLE blind")
@@ -69,7 +69,7 @@ def test_writers_at_work_raise_no_false_alarm(
     connection: Connection, dsn: str, check: Check, monkeypatch: pytest.MonkeyPatch
 ):
     # PostgreSQL tells of a transaction a moment after it took its time.
-    monkeypatch.setattr(manifests, "CLOCK_ALLOWANCE", timedelta(milliseconds=50))
+    monkeypatch.setattr(settling, "CLOCK_ALLOWANCE", timedelta(milliseconds=50))
     workload.create(connection, users=50, transactions=500)
     with workload.Writer(dsn, pause_seconds=0), workload.Writer(dsn, pause_seconds=0) as writer:
         while not writer.ledger:
@@ -91,14 +91,21 @@ def test_connection_in_a_transaction_is_refused(dsn: str):
 
 def test_manifest_of_another_format_is_refused(notes: Connection):
     data = take_manifest(notes).model_dump(mode="json") | {"format": 99}
-    with pytest.raises(ValidationError, match="expected a manifest of format 1, found 99"):
+    with pytest.raises(ValidationError, match="expected a manifest of format 2, found 99"):
         Manifest.model_validate(data)
 
 
-def test_manifest_whose_buckets_do_not_agree_is_refused(notes: Connection):
+def test_manifest_whose_buckets_are_damaged_is_refused(notes: Connection):
     data = take_manifest(notes).model_dump(mode="json")
-    data["tables"][0]["settled"].pop()
-    with pytest.raises(ValidationError, match="one fingerprint a bucket"):
+    data["tables"][0]["packed"] = "rubbish"
+    with pytest.raises(ValidationError, match="expected packed buckets"):
+        Manifest.model_validate(data)
+
+
+def test_manifest_whose_counts_do_not_agree_is_refused(notes: Connection):
+    data = take_manifest(notes).model_dump(mode="json")
+    data["tables"][0]["settled"] -= 1
+    with pytest.raises(ValidationError, match=r"expected the buckets of public\.notes to hold 199 rows, found 200"):
         Manifest.model_validate(data)
 
 
@@ -107,7 +114,8 @@ def test_time_of_the_manifest_is_the_servers(connection: Connection):
 
 
 @pytest.mark.parametrize(
-    ("rows", "buckets"), [(0, 1), (1, 1), (3, 4), (1000, 1024), (60_000, 1024), (1_000_000, 16_384), (10**9, 32_768)]
+    ("rows", "buckets"),
+    [(0, 1), (1, 1), (3, 4), (1000, 1024), (60_000, 32_768), (3_000_000, 131_072), (10**9, 131_072)],
 )
 def test_buckets_are_few_rows_each_and_bounded(rows: int, buckets: int):
     assert bucket_count(rows) == buckets
