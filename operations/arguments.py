@@ -1,16 +1,28 @@
-"""Arguments of ``dr`` that need reading: times and manifests."""
+"""Arguments of ``dr``: those that several commands have, and those that need reading."""
 
 import os
 import secrets
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Annotated
 
+import typer
 from pydantic import ValidationError
 
 from operations.terminal import InputError
 from recovery.manifest import Manifest
 from recovery.optional_checks import CHECK_NAMES, unknown_checks
+
+Dsn = Annotated[
+    str,
+    typer.Option(
+        help="The database: postgresql://user@host/name or 'host=... dbname=...'. libpq's PGPASSWORD, ~/.pgpass and"
+        " other settings work as usual.",
+        show_default=False,
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Answer with one JSON object.")]
 
 # A clock may run a little ahead of ours; anything later is a slip of the pen.
 FUTURE_ALLOWANCE = timedelta(minutes=5)

@@ -125,7 +125,7 @@ def show(
             check_writable(page)
         source = _source(bucket, region, database, copy)
         key = record_key(source.database, name)
-        if not is_record(key) or key not in source.reader.written(key):
+        if not is_record(key) or key not in source.reader.written(folder(source.database)):
             raise InputError(f"expected a record {name} in {source.place}, found none: `dr evidence list` names them")
         evidence = _read(source.reader, key)
         if page is not None:

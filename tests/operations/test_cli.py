@@ -6,6 +6,7 @@ import pty
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,10 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from typer.testing import CliRunner, Result
 
+from lab.postgres import Cluster
 from operations.cli import app
 from recovery import settling
-from recovery.checks import CHECKS
+from recovery.checks import CHECKS, Outcome
 from recovery.database import Connection, connect
 from recovery.manifest import Manifest
 
@@ -41,8 +43,10 @@ def dr() -> Dr:
 @pytest.fixture
 def database(dsn: str) -> Iterator[Connection]:
     with connect(dsn, application_name="test") as connection:
-        connection.execute("CREATE TABLE notes (id int PRIMARY KEY, body text)")
-        connection.execute("INSERT INTO notes SELECT n, 'note ' || n FROM generate_series(1, 50) n")
+        connection.execute("CREATE TABLE notes (id int PRIMARY KEY, body text, updated_at timestamptz NOT NULL)")
+        connection.execute(
+            "INSERT INTO notes SELECT n, 'note ' || n, now() - interval '1 day' FROM generate_series(1, 50) n"
+        )
         yield connection
 
 
@@ -128,6 +132,39 @@ def test_one_flipped_row_fails_with_status_1(dr: Dr, recorded: Path, database: C
     result = dr("verify", "--dsn", dsn, "--manifest", str(recorded))
     assert result.exit_code == 1
     assert "FAIL       content   table public.notes" in result.stdout
+
+
+def test_finding_is_narrowed_to_rows_of_the_source(dr: Dr, recorded: Path, database: Connection, dsn: str):
+    # The source stands in for its own damaged copy.
+    database.execute("DELETE FROM notes WHERE id = 7")
+    result = dr("verify", "--dsn", dsn, "--manifest", str(recorded), "--explain", dsn)
+    assert result.exit_code == 1
+    assert "public.notes: 1 faulty bucket; copy and source agree by now" in result.stdout
+
+
+def test_rows_that_differ_are_named_by_key_and_column(
+    dr: Dr, recorded: Path, database: Connection, cluster: Cluster, dsn: str
+):
+    database.close()
+    name = str(conninfo_to_dict(dsn)["dbname"])
+    with cluster.connect() as admin:
+        admin.execute(f"CREATE DATABASE {name}_source TEMPLATE {name}".encode())
+    source = make_conninfo(dsn, dbname=f"{name}_source")
+    with connect(dsn, application_name="test") as copy:
+        copy.execute("UPDATE notes SET body = 'Note 7' WHERE id = 7")
+    options = ("verify", "--dsn", dsn, "--manifest", str(recorded), "--explain", source)
+    assert "  changed (id) = (7) in body" in dr(*options).stdout.splitlines()
+    (table,) = json.loads(dr(*options, "--json").stdout)["differences"]
+    assert table["rows"] == [{"kind": "changed", "key": ["7"], "columns": ["body"]}]
+    with cluster.connect() as admin:
+        admin.execute(f"DROP DATABASE {name}_source WITH (FORCE)".encode())
+
+
+def test_portable_manifest_says_so(dr: Dr, database: Connection, dsn: str, tmp_path: Path):
+    del database
+    path = tmp_path / "portable.json"
+    assert dr("manifest", "--dsn", dsn, "--out", str(path), "--portable").exit_code == 0
+    assert json.loads(path.read_text())["algorithm"] == "md5/1"
 
 
 def test_json_says_the_same(dr: Dr, recorded: Path, database: Connection, dsn: str):
@@ -221,7 +258,7 @@ def test_defect_of_ours_never_reads_like_a_failed_proof(
     def broken(*_: Any, **__: Any) -> Any:
         raise KeyError("oops")
 
-    monkeypatch.setattr("operations.cli.run_checks", broken)
+    monkeypatch.setattr("operations.proof.run_checks", broken)
     assert "dr itself broke" in error_of(dr("verify", "--dsn", dsn, "--manifest", str(recorded)))
 
 
@@ -279,3 +316,29 @@ def test_terminal_shows_progress_and_colour_unless_no_color_is_set(recorded: Pat
     assert "\x1b[32mPASS" in colourful
     assert "\x1b[32m" not in plain
     assert "PASS" in plain
+
+
+def test_optional_check_that_is_not_proven_is_excused_and_named(
+    dr: Dr, recorded: Path, dsn: str, monkeypatch: pytest.MonkeyPatch
+):
+    broken = replace(CHECKS["identity"], run=_unable)
+    monkeypatch.setitem(CHECKS, "identity", broken)
+    refused = dr("verify", "--dsn", dsn, "--manifest", str(recorded))
+    excused = dr("verify", "--dsn", dsn, "--manifest", str(recorded), "--optional", "identity")
+    assert (refused.exit_code, excused.exit_code) == (2, 0), excused.output
+    assert "identity is optional: not proven, and excused" in excused.stdout
+
+
+def test_optional_check_that_fails_fails(dr: Dr, recorded: Path, database: Connection, dsn: str):
+    database.execute("DROP TABLE notes")
+    result = dr("verify", "--dsn", dsn, "--manifest", str(recorded), "--optional", "schema", "--optional", "content")
+    assert result.exit_code == 1
+
+
+def test_optional_check_of_an_unknown_name_is_refused(dr: Dr, recorded: Path, dsn: str):
+    error = error_of(dr("verify", "--dsn", dsn, "--manifest", str(recorded), "--optional", "contents"))
+    assert "expected names of checks (identity, " in error
+
+
+def _unable(*_: object) -> Outcome:
+    raise RuntimeError("no rights to look")
