@@ -71,11 +71,14 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     evidence, is_first = keep(store, key, made)
     _require_same_restore(key, evidence, made)
     # AWS Backup comes before the seal: should the seal fail for good, what AWS Backup holds is still what is recorded.
-    if restore.restore_job_id is not None and restore.completed:
-        _tell_backup(restore.restore_job_id, evidence)
-    is_sealed_now = seal(store, database, key, lambda: page_of(evidence))
-    if is_first or is_sealed_now:
-        _publish(settings, evidence)
+    # And the record is sealed whether or not AWS Backup takes the verdict.
+    try:
+        if restore.restore_job_id is not None and restore.completed:
+            _tell_backup(restore.restore_job_id, evidence)
+    finally:
+        is_sealed_now = seal(store, database, key, lambda: page_of(evidence))
+        if is_first or is_sealed_now:
+            _publish(settings, evidence)
     logger.info("restore judged", extra={"verdict": evidence.verdict, "key": key})
     return {"verdict": evidence.verdict, "evidence_key": key, "summary": evidence.summary}
 
