@@ -1,113 +1,38 @@
 """The schema of a database as a flat list of objects and their definitions, so that two of them can be compared.
 
-Left out: PostgreSQL's own schemas, ``continuity`` (the heartbeat check's business) and whatever belongs to an
-extension, of which the version is recorded instead.
+Left out: PostgreSQL's own schemas, ``continuity`` (the heartbeat check's business, and the extension that the bootstrap
+puts there) and whatever belongs to an extension, of which the version is recorded instead.
 """
 
 from collections.abc import Mapping
 from typing import LiteralString
 
+from recovery import schema_access as access
 from recovery.database import Connection, rows
-
-# Every definition is PostgreSQL's own text for the object, under the settings that `snapshot` pins.
-_OBJECTS: tuple[LiteralString, ...] = (
-    """
-SELECT 'schema' AS kind, quote_ident(nspname) AS name, 'schema' AS definition, 'pg_namespace'::regclass AS catalog, oid
-FROM pg_namespace WHERE oid IN (SELECT oid FROM places)
-""",
-    """
-SELECT 'table', c.oid::regclass::text, concat_ws(' ',
-    CASE c.relpersistence WHEN 'u' THEN 'unlogged' END,
-    CASE c.relkind WHEN 'r' THEN 'table' WHEN 'p' THEN 'partitioned table' ELSE 'foreign table' END,
-    'partition by ' || pg_get_partkeydef(c.oid),
-    'partition ' || pg_get_expr(c.relpartbound, c.oid),
-    'of ' || (SELECT string_agg(inhparent::regclass::text, ', ' ORDER BY inhseqno) FROM pg_inherits
-              WHERE inhrelid = c.oid),
-    CASE WHEN c.relrowsecurity THEN 'with row security' END,
-    CASE WHEN c.relforcerowsecurity THEN 'forced' END), 'pg_class'::regclass, c.oid
-FROM pg_class AS c WHERE c.relkind IN ('r', 'p', 'f') AND c.relnamespace IN (SELECT oid FROM places)
-""",
-    """
-SELECT 'column', c.oid::regclass || '.' || quote_ident(a.attname), concat_ws(' ',
-    format_type(a.atttypid, a.atttypmod),
-    CASE WHEN a.attcollation <> t.typcollation THEN 'collate ' || a.attcollation::regcollation END,
-    CASE WHEN a.attnotnull THEN 'not null' END,
-    CASE WHEN a.attidentity <> '' THEN 'identity ' || a.attidentity::text END,
-    CASE WHEN d.oid IS NOT NULL THEN
-        CASE a.attgenerated WHEN '' THEN 'default ' WHEN 's' THEN 'generated stored ' ELSE 'generated virtual ' END
-        || pg_get_expr(d.adbin, d.adrelid) END), 'pg_class'::regclass, c.oid
-FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-JOIN pg_type AS t ON t.oid = a.atttypid
-LEFT JOIN pg_attrdef AS d ON d.adrelid = c.oid AND d.adnum = a.attnum
-WHERE c.relkind IN ('r', 'p', 'f', 'c') AND c.relnamespace IN (SELECT oid FROM places)
-""",
-    # Not-null constraints have rows of their own since PostgreSQL 18; the column already says it.
-    """
-SELECT 'constraint', coalesce(nullif(conrelid, 0)::regclass::text, contypid::regtype::text) || ' '
-    || quote_ident(conname), pg_get_constraintdef(oid), 'pg_constraint'::regclass, oid
-FROM pg_constraint WHERE contype <> 'n' AND connamespace IN (SELECT oid FROM places)
-""",
-    """
-SELECT 'index', i.indexrelid::regclass::text,
-    pg_get_indexdef(i.indexrelid) || CASE WHEN i.indisvalid AND i.indisready THEN '' ELSE ' (invalid)' END,
-    'pg_class'::regclass, i.indrelid
-FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid
-WHERE c.relnamespace IN (SELECT oid FROM places)
-""",
-    """
-SELECT 'sequence', seqrelid::regclass::text, format('%s start %s increment %s from %s to %s cache %s%s',
-    seqtypid::regtype, seqstart, seqincrement, seqmin, seqmax, seqcache, CASE WHEN seqcycle THEN ' cycle' ELSE '' END),
-    'pg_class'::regclass, seqrelid
-FROM pg_sequence JOIN pg_class AS c ON c.oid = seqrelid WHERE c.relnamespace IN (SELECT oid FROM places)
-""",
-    """
-SELECT CASE relkind WHEN 'v' THEN 'view' ELSE 'materialized view' END, oid::regclass::text, pg_get_viewdef(oid),
-    'pg_class'::regclass, oid
-FROM pg_class WHERE relkind IN ('v', 'm') AND relnamespace IN (SELECT oid FROM places)
-""",
-    """
-SELECT CASE prokind WHEN 'p' THEN 'procedure' WHEN 'a' THEN 'aggregate' ELSE 'function' END, oid::regprocedure::text,
-    CASE prokind WHEN 'a' THEN 'returns ' || prorettype::regtype ELSE pg_get_functiondef(oid) END,
-    'pg_proc'::regclass, oid
-FROM pg_proc WHERE pronamespace IN (SELECT oid FROM places)
-""",
-    """
-SELECT 'trigger', t.tgrelid::regclass || ' ' || quote_ident(t.tgname),
-    pg_get_triggerdef(t.oid) || CASE t.tgenabled WHEN 'O' THEN '' ELSE ' (enabled: ' || t.tgenabled::text || ')' END,
-    'pg_class'::regclass, t.tgrelid
-FROM pg_trigger AS t JOIN pg_class AS c ON c.oid = t.tgrelid
-WHERE NOT t.tgisinternal AND c.relnamespace IN (SELECT oid FROM places)
-""",
-    """
-SELECT 'policy', p.polrelid::regclass || ' ' || quote_ident(p.polname), concat_ws(' ',
-    CASE WHEN p.polpermissive THEN 'permissive' ELSE 'restrictive' END, p.polcmd::text,
-    'using ' || pg_get_expr(p.polqual, p.polrelid), 'check ' || pg_get_expr(p.polwithcheck, p.polrelid)),
-    'pg_class'::regclass, p.polrelid
-FROM pg_policy AS p JOIN pg_class AS c ON c.oid = p.polrelid WHERE c.relnamespace IN (SELECT oid FROM places)
-""",
-    """
-SELECT 'type', t.oid::regtype::text, concat_ws(' ',
-    CASE t.typtype WHEN 'e' THEN 'enum' WHEN 'd' THEN 'domain' WHEN 'r' THEN 'range' ELSE 'composite' END,
-    (SELECT string_agg(quote_literal(enumlabel), ', ' ORDER BY enumsortorder) FROM pg_enum WHERE enumtypid = t.oid),
-    CASE WHEN t.typtype = 'd' THEN format_type(t.typbasetype, t.typtypmod) END,
-    CASE WHEN t.typnotnull THEN 'not null' END, 'default ' || t.typdefault,
-    (SELECT rngsubtype::regtype::text FROM pg_range WHERE rngtypid = t.oid)), 'pg_type'::regclass, t.oid
-FROM pg_type AS t LEFT JOIN pg_class AS c ON c.oid = t.typrelid
-WHERE (t.typtype IN ('e', 'd', 'r') OR t.typtype = 'c' AND c.relkind = 'c')
-  AND t.typnamespace IN (SELECT oid FROM places)
-""",
-)
+from recovery.schema_access import SORTED_BY
+from recovery.schema_objects import OBJECTS
 
 _QUERY: LiteralString = """
 WITH places AS (
     SELECT oid FROM pg_namespace
     WHERE nspname !~ '^pg_' AND nspname NOT IN ('information_schema', 'continuity')
-), objects AS (%s)
-SELECT kind || ' ' || name AS object, definition FROM objects
-WHERE NOT EXISTS (SELECT FROM pg_depend AS d WHERE d.classid = objects.catalog AND d.objid = objects.oid
-                  AND d.deptype = 'e')
-UNION ALL SELECT 'extension ' || quote_ident(extname), 'version ' || extversion FROM pg_extension
+), {hosts}, objects AS ({objects}), owned AS (
+    SELECT * FROM objects
+    WHERE NOT EXISTS (SELECT FROM pg_depend AS d WHERE d.classid = objects.catalog AND d.objid = objects.oid
+                      AND d.deptype = 'e')
+    UNION ALL
+    SELECT 'database', 'itself', 'database', 'pg_database'::regclass, oid, datdba, datacl, 'd' FROM pg_database
+    WHERE datname = current_database()
+)
+SELECT kind || ' ' || name AS object,
+       definition || coalesce(' owned by ' || CASE WHEN owner IN (SELECT oid FROM hosts) THEN 'the host'
+                                                   ELSE pg_get_userbyid(owner) END, '') AS definition FROM owned
+UNION ALL
+SELECT 'extension ' || quote_ident(extname), format('version %s in %s', extversion, extnamespace::regnamespace)
+FROM pg_extension WHERE extnamespace::regnamespace::text <> 'continuity'
+UNION ALL {access}
 """
+_LATER_COLLATIONS = 15  # the first major that knows the version of a database's own collation
 
 _LONGEST_SHOWN = 160
 _MOST_SHOWN = 8
@@ -115,16 +40,31 @@ _MOST_SHOWN = 8
 
 def read_schema(connection: Connection) -> dict[str, str]:
     """The definition of every object, by its kind and qualified name (``column public.users.phone``)."""
-    found = rows(connection, _QUERY.replace("%s", " UNION ALL ".join(_OBJECTS)))
+    queries: list[LiteralString] = [access.GRANTS, access.ROLES, access.DATABASE, access.COLLATIONS]
+    if connection.info.server_version // 10_000 >= _LATER_COLLATIONS:
+        queries.append(access.DATABASE_COLLATION)
+    query = _QUERY.replace("{hosts}", access.HOSTS).replace("{objects}", " UNION ALL ".join(OBJECTS))
+    found = rows(connection, query.replace("{access}", " UNION ALL ".join(queries)))
     return {each["object"]: each["definition"] for each in sorted(found, key=lambda each: each["object"])}
 
 
 def differences(expected: Mapping[str, str], found: Mapping[str, str]) -> list[str]:
-    """What differs, one sentence an object, the objects in alphabetical order."""
+    """What differs, one sentence an object: tables first, the rest in alphabetical order.
+
+    Of a table that is gone its columns, constraints, triggers, rules and policies are not told besides.
+    """
+    names = [name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name)]
+    gone = {name.removeprefix("table ") for name in names if name.startswith("table ") and name not in found}
+    told = [name for name in names if name in found or _table_of(name) not in gone]
+    return [_difference(name, expected.get(name), found.get(name)) for name in sorted(told, key=_tables_first)]
+
+
+def outdated_collations(found: Mapping[str, str]) -> list[str]:
+    """The collations by whose earlier rules indexes were sorted: what reads them may miss rows."""
     return [
-        _difference(name, expected.get(name), found.get(name))
-        for name in sorted(expected.keys() | found.keys())
-        if expected.get(name) != found.get(name)
+        f"{name} is {definition}"
+        for name, definition in found.items()
+        if name.startswith("collation version ") and SORTED_BY in definition
     ]
 
 
@@ -134,7 +74,22 @@ def summary(sentences: list[str]) -> str:
     return "; ".join(sentences[:_MOST_SHOWN]) + (f"; and {more} more" if more > 0 else "")
 
 
+def _tables_first(name: str) -> tuple[bool, str]:
+    return not name.startswith("table "), name
+
+
+def _table_of(name: str) -> str | None:
+    """The table that an object is a part of and named after."""
+    kind, _, rest = name.partition(" ")
+    if kind == "column":
+        return rest.rpartition(".")[0]
+    return rest.rpartition(" ")[0] if kind in ("constraint", "trigger", "rule", "policy") else None
+
+
 def _difference(name: str, expected: str | None, found: str | None) -> str:
+    # Rights that nobody was given beyond the usual are not listed.
+    if name.startswith(("grants ", "default privileges ")):
+        return f"{name} differ: expected {_shown(expected or 'the usual')}, found {_shown(found or 'the usual')}"
     if found is None:
         return f"{name} is missing"
     if expected is None:
