@@ -17,6 +17,7 @@ from rich.table import Table
 
 from lab import workload
 from lab.cloud import Cloud, LabError, running_cloud
+from lab.damage import commands
 from lab.deployment import Deployment, bootstrap, deploy, synthesize
 from lab.drill import BACKUP_STEP, RestoreDrill, master_dsn
 from lab.report import write_report
@@ -29,6 +30,8 @@ INTERRUPTED = 130  # as shells report a command that Ctrl-C ended
 OUTPUT = Path(__file__).parents[1] / "build" / "drill"
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
+app.command()(commands.damage)
+app.command()(commands.clean)
 
 
 @app.command()

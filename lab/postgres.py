@@ -100,8 +100,8 @@ class Cluster:
             password=password or (self.password if user is None else None),
         )
 
-    def create(self) -> None:
-        """Run initdb. Raises :class:`PostgresError`."""
+    def create(self, *options: str) -> None:
+        """Run initdb, with ``options`` besides the lab's own. Raises :class:`PostgresError`."""
         self._make_folder()
         secret = self.folder / "superuser"
         secret.write_text(self.password)
@@ -112,6 +112,7 @@ class Cluster:
             *("--pgdata", str(self.data), "--username", self.superuser, "--pwfile", str(secret)),
             *("--auth", "scram-sha-256", "--encoding", "UTF8", "--locale", "C.UTF-8", "--data-checksums"),
             "--no-sync",
+            *options,
         )
         self.configure()
 

@@ -7,7 +7,7 @@ As with integrity, the rows are of between the manifest and the restore, unless 
 from lab.damage.integrity import purchase
 from lab.damage.kinds import Group, Patient
 
-BUSINESS = Group("Business")
+BUSINESS = Group("Business", "Rows that PostgreSQL may hold, and the product may not.")
 
 
 @BUSINESS.add(check="invariants", seen="A purchase that pays the student.")

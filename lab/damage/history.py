@@ -5,10 +5,10 @@ from datetime import timedelta
 
 from lab.damage.kinds import Group, Patient
 from lab.damage.source import Source
-from lab.damage.stage import DATABASE, beat_since, create
+from lab.damage.stage import DATABASE, beat_since, create, forge_heartbeat
 from recovery.objectives import FULL_RPO, HEARTBEAT_INTERVAL
 
-HISTORY = Group("History")
+HISTORY = Group("History", "Another database, an older one, or a pulse that lies about its age.")
 
 _MIDDLE = "(SELECT max(sequence) / 2 FROM continuity.heartbeat)"
 
@@ -86,15 +86,14 @@ def beheaded_chain(patient: Patient) -> None:
 def clock_gone_back(patient: Patient) -> None:
     """A heartbeat continues the chain with a right hash and an earlier time."""
     with patient.connect() as connection:
-        connection.execute("CREATE TEMP TABLE newest AS SELECT max(sequence) AS n FROM continuity.heartbeat")
-        beat_since(connection, HEARTBEAT_INTERVAL)
+        forge_heartbeat(connection, timedelta(hours=1))
 
 
 @HISTORY.add(check="heartbeat", seen="The copy claims to hold what has not happened yet.")
 def heartbeat_from_the_future(patient: Patient) -> None:
     """A heartbeat with a right hash is dated a day ahead."""
     with patient.connect() as connection:
-        beat_since(connection, timedelta(days=-1))
+        forge_heartbeat(connection, -timedelta(days=1))
 
 
 @HISTORY.add(check="heartbeat", seen="Nobody can tell how old the copy is.")

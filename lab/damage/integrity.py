@@ -6,7 +6,11 @@ The rows are new ones, of between the manifest and the restore: nothing but the 
 
 from lab.damage.kinds import Group, Patient
 
-INTEGRITY = Group("Integrity")
+INTEGRITY = Group(
+    "Integrity",
+    "Rows that break what the schema promises, while the schema still promises it. Most are new ones: nothing but the\n"
+    "broken promise tells them from others.",
+)
 
 
 def purchase(patient: Patient, **values: str) -> str:

@@ -70,9 +70,10 @@ class Damage:
 
 @dataclass(frozen=True)
 class Group:
-    """Damages of one sort, in the order they were added."""
+    """Damages of one sort, in the order they were added. ``about`` introduces them to a reader of the docs."""
 
     name: str
+    about: str
     damages: list[Damage] = field(default_factory=list[Damage])
 
     def add(

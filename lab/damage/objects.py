@@ -4,7 +4,7 @@
 from lab.damage.kinds import Group, Patient
 from lab.damage.stage import OWNER
 
-OBJECTS = Group("Objects")
+OBJECTS = Group("Objects", "What holds the rows, guards them and lets the app at them.")
 
 
 @OBJECTS.add(check="schema", seen="The budgets screen fails.")

@@ -4,7 +4,7 @@ from lab.damage.kinds import Group, Patient
 from lab.damage.stage import DATABASE
 from recovery.bootstrap import VERIFIER_ROLE
 
-SERVICE = Group("Service")
+SERVICE = Group("Service", "The rows are right, and nobody can work with them, or prove them.")
 
 
 @SERVICE.add(

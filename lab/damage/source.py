@@ -13,8 +13,7 @@ PATIENCE_SECONDS = 60
 # Small, so that copies are cheap; and nothing but us touches the files that damage is done to.
 SMALL = {
     "shared_buffers": "16MB",
-    "min_wal_size": "32MB",
-    "max_wal_size": "256MB",
+    "min_wal_size": "2MB",
     "autovacuum": "off",
     "max_prepared_transactions": "5",
 }
@@ -37,7 +36,7 @@ class Source:
 
     def start(self) -> None:
         """Make the cluster, with the roles that RDS gives every instance."""
-        self.cluster.create()
+        self.cluster.create("--wal-segsize", "1")
         self.cluster.start()
         with self.cluster.connect() as connection:
             connection.execute("CREATE ROLE rds_iam")

@@ -3,6 +3,7 @@
 import hashlib
 import secrets
 import shutil
+import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -14,6 +15,7 @@ import psycopg
 from lab import workload
 from lab.damage.source import SMALL, Source
 from lab.postgres import Cluster
+from lab.server import make_run_folder
 from recovery.bootstrap import VERIFIER_ROLE, bootstrap
 from recovery.heartbeat import GENESIS, write_heartbeat
 from recovery.manifest import Manifest, take_manifest
@@ -65,6 +67,10 @@ class Stage:
         self.source.ship()
         self.restore_started_at = self.source.now()
         self.restored = self.source.restore("restored", self.asked_for)
+        with self.restored.connect() as admin:  # nobody needs them here, and every copy would carry them along
+            for template in ("template0", "template1"):
+                admin.execute(f"ALTER DATABASE {template} IS_TEMPLATE false".encode())
+                admin.execute(f"DROP DATABASE {template}".encode())
         self.restored.stop()
         shutil.copytree(self.restored.data, self.stopped)
         self.restored.start()
@@ -81,7 +87,7 @@ class Stage:
         """Make the restored cluster's database anew, as the restore left it."""
         with self.restored.connect() as admin:
             admin.execute(f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)".encode())
-            admin.execute(f"CREATE DATABASE {DATABASE} OWNER {OWNER} TEMPLATE {PRISTINE}".encode())
+            admin.execute(f"CREATE DATABASE {DATABASE} OWNER {OWNER} TEMPLATE {PRISTINE} STRATEGY file_copy".encode())
             # The grants on a database itself do not come with a template.
             admin.execute(
                 "UPDATE pg_database SET datacl = (SELECT datacl FROM pg_database WHERE datname = %s)"
@@ -121,6 +127,18 @@ class Stage:
         )
 
 
+@contextmanager
+def temporary_stage() -> Generator[Stage]:
+    """A stage in a temporary folder, built, and removed afterwards."""
+    with tempfile.TemporaryDirectory(prefix="continuity-lab-") as name:
+        stage = Stage(make_run_folder(Path(name)) / "stage")
+        try:
+            stage.build()
+            yield stage
+        finally:
+            stage.destroy()
+
+
 def create(cluster: Cluster, *, users: int = USERS, transactions: int = TRANSACTIONS) -> None:
     """Create the product's database with its owner, its roles and an hour's pulse, and fill it."""
     with cluster.connect() as admin:
@@ -143,21 +161,20 @@ def create(cluster: Cluster, *, users: int = USERS, transactions: int = TRANSACT
 
 def beat_since(connection: Connection, age: timedelta) -> None:
     """Continue the chain as if it had beaten each minute since ``age`` ago: the hashes are right, the times made up."""
-    newest = connection.execute(
-        "SELECT sequence, hash FROM continuity.heartbeat ORDER BY sequence DESC LIMIT 1"
-    ).fetchone()
-    sequence, previous = newest or (0, GENESIS)
-    (now,) = connection.execute("SELECT clock_timestamp() AT TIME ZONE 'UTC'").fetchall()[0]
-    written = now - age
-    while written < now:
-        sequence += 1
-        line = f"{sequence}|{written:%Y-%m-%dT%H:%M:%S.%fZ}|{previous}"
-        digest = hashlib.sha256(line.encode()).hexdigest()
-        connection.execute(
-            "INSERT INTO continuity.heartbeat VALUES (%s, %s::timestamp AT TIME ZONE 'UTC', %s, %s)",
-            (sequence, written, previous, digest),
-        )
-        previous, written = digest, written + HEARTBEAT_INTERVAL
+    for number in range(age // HEARTBEAT_INTERVAL):
+        forge_heartbeat(connection, age - number * HEARTBEAT_INTERVAL)
+
+
+def forge_heartbeat(connection: Connection, age: timedelta) -> None:
+    """Continue the chain by one row that was not written when it says, but that long ago."""
+    newest = connection.execute("SELECT sequence, hash FROM continuity.heartbeat ORDER BY sequence DESC LIMIT 1")
+    sequence, previous = newest.fetchone() or (0, GENESIS)
+    [(now,)] = connection.execute("SELECT clock_timestamp() AT TIME ZONE 'UTC'").fetchall()
+    line = f"{sequence + 1}|{now - age:%Y-%m-%dT%H:%M:%S.%fZ}|{previous}"
+    connection.execute(
+        "INSERT INTO continuity.heartbeat VALUES (%s, %s::timestamp AT TIME ZONE 'UTC', %s, %s)",
+        (sequence + 1, now - age, previous, hashlib.sha256(line.encode()).hexdigest()),
+    )
 
 
 def _purchase(connection: Connection) -> None:

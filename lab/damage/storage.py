@@ -6,7 +6,7 @@ import struct
 from lab.damage.kinds import Group, Patient
 from lab.damage.pages import HEADER, PAGE, Files, line_pointer, swap_line_pointers, tuple_bytes
 
-STORAGE = Group("Storage")
+STORAGE = Group("Storage", "Files: pages that rotted, were lost, or hold other bytes under a checksum that is right.")
 
 _OLD = "updated_at < now() - interval '60 days'"
 _KEY = "users_phone_key"

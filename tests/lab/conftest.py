@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from lab.cloud import Cloud, running_cloud
+from lab.damage.stage import Stage, temporary_stage
 
 
 @pytest.fixture(scope="session")
@@ -22,3 +23,10 @@ def open_folder() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="continuity-test-") as name:
         Path(name).chmod(0o755)
         yield Path(name)
+
+
+@pytest.fixture(scope="session")
+def stage() -> Iterator[Stage]:
+    """A restored database to damage."""
+    with temporary_stage() as stage:
+        yield stage
