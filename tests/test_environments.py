@@ -53,6 +53,17 @@ def test_snapshot_retention_outside_the_vault_lock_is_refused(days: int) -> None
         Snapshots(retention_days=days)
 
 
+def test_check_that_does_not_exist_cannot_be_made_optional() -> None:
+    with pytest.raises(
+        SettingsError, match=r"optional_checks of prod: expected names of checks: .* found \('stroage',\)"
+    ):
+        replace(PROD, optional_checks=("content", "stroage"))
+
+
+def test_nothing_is_optional_unless_an_environment_says_so() -> None:
+    assert {environment.optional_checks for environment in (DEV, STAGING, PROD, LOCAL)} == {()}
+
+
 def test_recovery_region_equal_to_the_primary_is_refused() -> None:
     with pytest.raises(SettingsError, match=r"another region than the primary \(ap-south-1\), found 'ap-south-1'"):
         replace(PROD, recovery_region="ap-south-1")

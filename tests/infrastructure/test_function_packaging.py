@@ -39,7 +39,7 @@ def test_staged_code_holds_sources_and_nothing_of_this_machine() -> None:
     folder, _ = lambda_code.staged_code()
     files = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file()]
     assert {path.parts[0] for path in files} == {"lambdas", "recovery"}
-    assert {path.suffix for path in files} <= {".py", ".pem", ".sql"}
+    assert {path.suffix for path in files} <= {".py", ".pem", ".sql", ".j2"}
     assert not [path for path in files if "__pycache__" in path.parts]
 
 
@@ -54,6 +54,11 @@ def test_staged_code_is_complete_enough_to_import() -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_staged_code_carries_the_templates_of_its_pages() -> None:
+    folder, _ = lambda_code.staged_code()
+    assert (folder / "recovery" / "evidence" / "page.html.j2").is_file()
 
 
 def test_digest_changes_with_a_files_content_and_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

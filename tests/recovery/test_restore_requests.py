@@ -71,12 +71,14 @@ def test_direct_request():
     ("request_", "finding"),
     [
         ({}, "dbInstanceIdentifier: Field required"),
+        ([1], "expected a JSON object, found list"),
+        (None, "expected a JSON object, found NoneType"),
         ({"dbInstanceIdentifier": "x", "restoreStartedAt": "2026-01-04T06:00:00"}, "restoreStartedAt"),
         ({"dbInstanceIdentifier": "x", "restoreStartedAt": "2026-01-04T06:00:00Z", "disaster": 1}, "disaster"),
         ({"source": "aws.ec2", "detail": {}}, "expected an event Restore Job State Change of aws.backup"),
         (event(restoreJobId=""), "restoreJobId"),
     ],
 )
-def test_anything_else_is_refused_by_name(request_: dict[str, Any], finding: str):
+def test_anything_else_is_refused_by_name(request_: Any, finding: str):
     with pytest.raises(InvalidRequestError, match=finding):
         parse_restore_request(request_)
