@@ -46,7 +46,8 @@ SELECT people[1 + n %% total], accounts[1 + n %% total], CASE WHEN n %% 10 = 0 T
        'Payment ' || n, jsonb_build_array('tag' || n %% 7), t, t, t
 FROM (SELECT array_agg(user_id) AS people, array_agg(id) AS accounts, count(*) AS total FROM linked_accounts) AS owners,
 generate_series(1, %(transactions)s) n,
-LATERAL (SELECT now() - random() * interval '200 days' + n * interval '0' AS t);
+-- in the order they happened, as an app's rows lie on disk
+LATERAL (SELECT now() - (1 - n / %(transactions)s::float8) * interval '200 days' - random() * interval '1 minute' AS t);
 
 INSERT INTO budgets (user_id, category, period, limit_paisa, created_at, updated_at)
 SELECT id, 'food', 'monthly', 500000 + (random() * 500000)::bigint, created_at, created_at FROM users;

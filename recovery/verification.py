@@ -1,7 +1,6 @@
 """Run the checks on a restored database, in parts, and say what is proven."""
 
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -99,11 +98,12 @@ def verify(
     disaster_time: datetime | None,
     rpo: timedelta | None,
     restore_started_at: datetime | None = None,
+    checks: Sequence[str] = tuple(CHECKS),
     statement_timeout_seconds: float = STATEMENT_TIMEOUT_SECONDS,
     workers: int = WORKERS,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Verification:
-    """Run every check, ``workers`` parts at a time, each on a connection that no failing one has spoiled.
+    """Run the checks, ``workers`` parts at a time, each on a connection that no failing one has spoiled.
 
     ``target`` is a DSN or a function that connects. Never raises for what is wrong with the database: a check that
     could not run is ``not_proven``.
@@ -115,25 +115,16 @@ def verify(
         restore_started_at=restore_started_at,
         progress=progress,
     )
-    parts = plan_checks(target, context, statement_timeout_seconds=statement_timeout_seconds)
-    results: dict[int, PartResult] = {}
-    waiting = deque(range(len(parts)))
+    parts = plan_checks(target, context, checks=checks, statement_timeout_seconds=statement_timeout_seconds)
 
-    def work() -> None:
-        while waiting:
-            try:
-                number = waiting.popleft()
-            except IndexError:
-                return
-            progress(f"{parts[number].check} {parts[number].label}, {len(results) + 1} of {len(parts)}")
-            results[number] = run_part(
-                target, parts[number], context, statement_timeout_seconds=statement_timeout_seconds
-            )
+    def work(number: int) -> PartResult:
+        part = parts[number]
+        progress(f"{part.check} {part.label}, {number + 1} of {len(parts)}")
+        return run_part(target, part, context, statement_timeout_seconds=statement_timeout_seconds)
 
     with ThreadPoolExecutor(workers) as pool:
-        for done in [pool.submit(work) for _ in range(workers)]:
-            done.result()
-    return Verification(checks=conclude(context, parts, results))
+        results = dict(enumerate(pool.map(work, range(len(parts)))))
+    return Verification(checks=conclude(context, parts, results, checks=checks))
 
 
 def plan_checks(
