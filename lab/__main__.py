@@ -20,6 +20,7 @@ from lab.cloud import Cloud, LabError, running_cloud
 from lab.damage import commands
 from lab.deployment import Deployment, bootstrap, deploy, synthesize
 from lab.drill import BACKUP_STEP, RestoreDrill, master_dsn
+from lab.executions import execute
 from lab.report import write_report
 from lab.timeline import Timeline
 from recovery.evidence import CheckRecord, Evidence, judge, this_operator
@@ -73,7 +74,7 @@ def start() -> None:
             with timeline.step("Fill the database"):
                 with psycopg.connect(master_dsn(cloud, deployment), autocommit=True) as connection:
                     workload.create(connection)
-                cloud.invoke(deployment.primary_region, deployment.output("Database", "ManifestFunctionName"))
+                execute(cloud, deployment.primary_region, deployment.output("Database", "ManifestStateMachineArn"))
             _print_addresses(cloud)
             threading.Event().wait()
     except LabError as error:

@@ -17,6 +17,7 @@ from psycopg.conninfo import make_conninfo
 from lab import workload
 from lab.cloud import Cloud, LabError
 from lab.deployment import Deployment, bootstrap, deploy, synthesize
+from lab.executions import execute
 from lab.polling import wait_for
 from lab.readback import read_back
 from lab.recorded_types import RECORDED_TYPES
@@ -108,7 +109,8 @@ class RestoreDrill:
 
     def _take_manifest(self, deployment: Deployment) -> None:
         with self.timeline.step("Take the manifest", deployment.primary_region) as step:
-            answer = self.cloud.invoke(deployment.primary_region, deployment.output("Database", "ManifestFunctionName"))
+            machine = deployment.output("Database", "ManifestStateMachineArn")
+            answer = execute(self.cloud, deployment.primary_region, machine)
             step.detail = f"{answer['rows']} rows in {answer['tables']} tables"
 
     def _back_up(self, deployment: Deployment) -> None:

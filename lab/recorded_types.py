@@ -16,6 +16,7 @@ RECORDED_TYPES = {
     "AWS::EC2::SecurityGroupIngress": "no packet is filtered",
     "AWS::ECR::ReplicationConfiguration": "no image is pulled",
     "AWS::KMS::ReplicaKey": "nothing is encrypted at rest",
+    "AWS::Lambda::EventInvokeConfig": "no function is handed an event twice",
     "AWS::RDS::EventSubscription": "RDS events are not emitted",
     "AWS::Route53::HealthCheck": "no name is resolved",
     "AWS::SecretsManager::RotationSchedule": "no secret rotates within a drill",

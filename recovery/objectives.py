@@ -92,6 +92,8 @@ RESTORE_TEST_VALIDATION_WINDOW_HOURS = int(FULL.rto.total_seconds() // 3600)
 
 # The manifest is taken each day an hour before the backup window opens.
 MANIFEST_SCHEDULE = "cron(0 2 * * ? *)"
+# It has to be there before the backup that it is to vouch for, so it has until the window opens.
+MANIFEST_TIMEOUT = timedelta(hours=1)
 
 # The pulse: one row a minute dates every copy of the database.
 HEARTBEAT_INTERVAL = timedelta(minutes=1)

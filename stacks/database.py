@@ -1,10 +1,7 @@
 """The primary database, its bootstrap, its heartbeat and its manifests."""
 
-from typing import cast
-
 from aws_cdk import CfnOutput
 from aws_cdk import aws_ec2 as ec2
-from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from continuity.bootstrap import Bootstrap
@@ -62,10 +59,10 @@ class DatabaseStack(RegionalStack):
         )
         for pulse in (heartbeat, manifest):
             pulse.node.add_dependency(bootstrap.resource)  # their roles and tables are its work
-        self.manifest = cast(lambda_.IFunction, manifest.function)
+        self.manifest = manifest.machine
 
         CfnOutput(self, "InstanceIdentifier", value=database.instance.instance_identifier)
         CfnOutput(self, "InstanceEndpoint", value=database.instance.db_instance_endpoint_address)
         CfnOutput(self, "MasterSecretArn", value=self.secret.secret_arn)
         CfnOutput(self, "HeartbeatFunctionName", value=heartbeat.function.function_name)
-        CfnOutput(self, "ManifestFunctionName", value=manifest.function.function_name)
+        CfnOutput(self, "ManifestStateMachineArn", value=manifest.machine.state_machine_arn)

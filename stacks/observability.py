@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
+from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from continuity.alarm_topic import AlarmTopic
@@ -26,7 +26,7 @@ class ObservabilityStack(RegionalStack):
         region: str,
         alarm_emails: Sequence[str],
         allocated_gib: int,
-        manifest: lambda_.IFunction,
+        manifest: sfn.StateMachine,
         state_machine_arns: Sequence[str],
         review_machine_arn: str,
         vault_arn: str,

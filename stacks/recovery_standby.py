@@ -1,13 +1,11 @@
 """What waits in the recovery region: the replica, a pilot light of the application, and the proof of the copies."""
 
 from collections.abc import Sequence
-from typing import cast
 
 from aws_cdk import CfnOutput
 from aws_cdk import aws_backup as backup
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_kms as kms
-from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
@@ -100,7 +98,7 @@ class RecoveryStandbyStack(RegionalStack):
             signals.heartbeat()
         else:
             signals.replication(names.replica_identifier)
-        signals.manifest(cast(lambda_.IFunction, manifest.function))
+        signals.manifest(manifest.machine)
         signals.storage(names.replica_identifier, allocated_gib=size.allocated_gib)
         signals.verification(proof.lost_events)
 

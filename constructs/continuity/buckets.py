@@ -15,6 +15,9 @@ from continuity.deployment import Deployment
 from continuity.keys import encryption_key
 from recovery import objectives
 
+# Manifests, what is known of restores, and the results of parts on their way from one step to the next.
+Folder = Literal["manifests", "evidence", "parts"]
+
 ABORT_UPLOADS_AFTER = Duration.days(1)
 
 
@@ -50,7 +53,7 @@ class EvidenceStore:
         """The environment variables of functions that use the store."""
         return {"EVIDENCE_BUCKET": self.bucket_name, "EVIDENCE_REGION": self.region}
 
-    def grant_list(self, role: iam.IRole, folder: Literal["manifests", "evidence"]) -> None:
+    def grant_list(self, role: iam.IRole, folder: Folder) -> None:
         """May see what there is in ``folder``."""
         role.add_to_principal_policy(
             iam.PolicyStatement(
@@ -60,11 +63,11 @@ class EvidenceStore:
             )
         )
 
-    def grant_read(self, role: iam.IRole, folder: Literal["manifests", "evidence"]) -> None:
+    def grant_read(self, role: iam.IRole, folder: Folder) -> None:
         """May read what lies in ``folder``."""
         self._grant(role, folder, objects=["s3:GetObject"], key=["kms:Decrypt"])
 
-    def grant_write(self, role: iam.IRole, folder: Literal["manifests", "evidence"]) -> None:
+    def grant_write(self, role: iam.IRole, folder: Folder) -> None:
         """May add to ``folder``; the lock keeps what is there."""
         self._grant(role, folder, objects=["s3:PutObject"], key=["kms:GenerateDataKey"])
 
@@ -119,6 +122,13 @@ class EvidenceBucket(Construct):
                     prefix="manifests/",
                     # As long as any backup they may have to vouch for, and not before their lock opens.
                     expiration=Duration.days(max(retention_days, objectives.VAULT_LOCK_MAX_DAYS) + 1),
+                    noncurrent_version_expiration=Duration.days(1),
+                ),
+                s3.LifecycleRule(
+                    id="ExpireParts",
+                    prefix="parts/",
+                    # Nobody needs them once they are put together, but the lock holds them like everything here.
+                    expiration=Duration.days(retention_days + 1),
                     noncurrent_version_expiration=Duration.days(1),
                 ),
                 s3.LifecycleRule(id="AbortUploads", abort_incomplete_multipart_upload_after=ABORT_UPLOADS_AFTER),

@@ -11,6 +11,7 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_lambda_destinations as destinations
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
@@ -54,3 +55,12 @@ def start(machine: sfn.StateMachine, *, lost_events: sqs.IQueue | None = None) -
 def publish(topic: sns.ITopic, message: str) -> events.IRuleTarget:
     """A rule's message to ``topic``; ``message`` may hold events.EventField values."""
     return cast(events.IRuleTarget, targets.SnsTopic(topic, message=events.RuleTargetInput.from_text(message)))
+
+
+def keep_failures(function: lambda_.Function, lost_events: sqs.Queue) -> None:
+    """Keep the events that ``function`` was handed and failed at, after Lambda's own two repetitions.
+
+    A rule's dead-letter queue holds only what could not be handed over.
+    """
+    destination = destinations.SqsDestination(cast(sqs.IQueue, lost_events))
+    function.configure_async_invoke(on_failure=cast(lambda_.IDestination, destination), retry_attempts=2)

@@ -2,13 +2,16 @@
 
 from aws_cdk import Duration
 from aws_cdk import aws_events as events
+from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from continuity.buckets import EvidenceStore
 from continuity.deployment import Deployment
 from continuity.function import PythonFunction
-from continuity.interfaces import invoke
+from continuity.interfaces import invoke, start
+from continuity.parts_map import PartsMap
 from continuity.postgres import DatabaseConnection
+from continuity.state_machines import acknowledge_children, invoke_step, state_machine
 from recovery import objectives
 
 HEARTBEAT_USER = "heartbeat"
@@ -56,7 +59,7 @@ class Heartbeat(Construct):
 
 
 class ManifestTaker(Construct):
-    """Takes the manifest that restores are checked against, at MANIFEST_SCHEDULE while ``enabled``."""
+    """Takes the manifest that restores are checked against, slice by slice, at MANIFEST_SCHEDULE while ``enabled``."""
 
     def __init__(
         self,
@@ -70,7 +73,7 @@ class ManifestTaker(Construct):
         enabled: bool,
     ) -> None:
         super().__init__(scope, id)
-        self.function = PythonFunction(
+        function = PythonFunction(
             self,
             "Function",
             deployment=deployment,
@@ -87,12 +90,32 @@ class ManifestTaker(Construct):
             vpc=connection.vpc,
             security_groups=[connection.clients],
         )
-        connection.grant_sign_in(self.function.execution_role, VERIFIER_USER)
-        evidence.grant_write(self.function.execution_role, "manifests")
+        connection.grant_sign_in(function.execution_role, VERIFIER_USER)
+        evidence.grant_write(function.execution_role, "manifests")
+        evidence.grant_write(function.execution_role, "parts")
+        evidence.grant_read(function.execution_role, "parts")
+        evidence.grant_list(function.execution_role, "parts")
+        self.machine = self._machine(deployment, function)
         events.Rule(
             self,
             "Schedule",
             enabled=enabled,
             schedule=events.Schedule.expression(objectives.MANIFEST_SCHEDULE),
-            targets=[invoke(self.function, retries=2, max_age=Duration.hours(1))],
+            targets=[start(self.machine)],
         )
+
+    def _machine(self, deployment: Deployment, function: PythonFunction) -> sfn.StateMachine:
+        """Plan, read the slices, assemble. A slice that cannot be read leaves no manifest, and fails the machine."""
+        execution = {"execution.$": "$.execution"}
+        slices = PartsMap(self, "Slices", function=function, carried=execution, tolerant=False)
+        slices.then(invoke_step(self, "Assemble", function, payload={"step": "assemble", **execution}))
+        begin = sfn.Pass(self, "Begin", state_name="Begin", parameters={"execution.$": "$$.Execution.Name"})
+        machine = state_machine(
+            self,
+            deployment=deployment,
+            first=begin.next(slices.start),
+            timeout=Duration.seconds(int(objectives.MANIFEST_TIMEOUT.total_seconds())),
+            functions=[function],
+        )
+        acknowledge_children(machine)
+        return machine

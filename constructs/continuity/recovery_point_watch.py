@@ -1,21 +1,16 @@
 """Looks through a vault every day, for no event tells of a recovery point that AWS Backup could not delete."""
 
-from typing import cast
-
 from aws_cdk import Duration, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_logs as logs
 from aws_cdk import aws_stepfunctions as sfn
-from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
 from continuity.acknowledgement import acknowledge
 from continuity.deployment import Deployment
 from continuity.function import PythonFunction
 from continuity.interfaces import start
-from continuity.state_machines import acknowledge_machine
+from continuity.state_machines import invoke_step, state_machine
 from recovery import objectives
 
 
@@ -37,35 +32,19 @@ class RecoveryPointWatch(Construct):
             environment={"VAULT_NAME": vault_name},
         )
         self._allow(function.execution_role, vault_name)
-        review = tasks.LambdaInvoke(
-            self,
-            "Review",
-            lambda_function=cast(lambda_.IFunction, function),
-            output_path="$.Payload",
-            retry_on_service_exceptions=True,
-            task_timeout=sfn.Timeout.duration(Duration.minutes(3)),
-        )
-        review.add_retry(interval=Duration.seconds(30), max_attempts=3, backoff_rate=2)
+        review = invoke_step(self, "Review", function, payload=None)
         verdict = (
             sfn.Choice(self, "Findings?")
             .when(sfn.Condition.number_equals("$.findings", 0), sfn.Succeed(self, "Well"))
             .otherwise(sfn.Fail(self, "Found", error="RecoveryPointsNeedAttention", cause_path="$.summary"))
         )
-        self.machine = sfn.StateMachine(
+        self.machine = state_machine(
             self,
-            "Machine",
-            definition_body=sfn.DefinitionBody.from_chainable(review.next(verdict)),
-            timeout=Duration.minutes(20),
-            tracing_enabled=True,
-            logs=sfn.LogOptions(
-                destination=logs.LogGroup(
-                    self, "Logs", retention=deployment.log_retention, removal_policy=deployment.keep
-                ),
-                level=sfn.LogLevel.ALL,
-                include_execution_data=True,
-            ),
+            deployment=deployment,
+            first=review.next(verdict),
+            timeout=Duration.minutes(30),
+            functions=[function],
         )
-        acknowledge_machine(self.machine, [function])
         events.Rule(
             self,
             "Schedule",

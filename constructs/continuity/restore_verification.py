@@ -1,11 +1,7 @@
 """Proof of every restore: a state machine that checks the restored database and always ends in one verdict."""
 
-from typing import cast
-
 from aws_cdk import Duration
 from aws_cdk import aws_events as events
-from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import aws_stepfunctions_tasks as tasks
@@ -14,25 +10,16 @@ from constructs import Construct
 from continuity.acknowledgement import acknowledge
 from continuity.buckets import EvidenceStore
 from continuity.deployment import Deployment
-from continuity.function import PythonFunction
-from continuity.interfaces import invoke, start
+from continuity.interfaces import invoke, keep_failures, start
+from continuity.parts_map import PartsMap
 from continuity.restore_testing import RestoreTarget
-from continuity.state_machines import acknowledge_machine
+from continuity.state_machines import acknowledge_children, invoke_step, state_machine
 from continuity.verification_functions import VerificationFunctions
 from recovery import objectives
 
 EVENT_RETENTION = Duration.days(14)  # the longest a queue keeps a message
 # FAILED is here for errors of the machine itself, such as an answer without a field; a verdict that stands, stands.
 STOPPED = ["FAILED", "TIMED_OUT", "ABORTED"]
-# What a second attempt can cure; Step Functions sees the names of Python's exceptions.
-PASSING_ERRORS = [
-    "ClientError",
-    "ConnectTimeoutError",
-    "EndpointConnectionError",
-    "ReadTimeoutError",
-    "RestoreNotReadyError",
-    "Lambda.TooManyRequestsException",
-]
 
 
 class RestoreVerification(Construct):
@@ -53,7 +40,6 @@ class RestoreVerification(Construct):
         source_identifier: str,
     ) -> None:
         super().__init__(scope, id)
-        self._deployment = deployment
         self._functions = VerificationFunctions(
             self,
             "Functions",
@@ -62,7 +48,16 @@ class RestoreVerification(Construct):
             evidence=evidence,
             source_identifier=source_identifier,
         )
-        self.machine = self._machine()
+        functions = [self._functions.describe, self._functions.check, self._functions.judge]
+        self.machine = state_machine(
+            self,
+            deployment=deployment,
+            name=deployment.names.state_machine_name,
+            first=self._states(),
+            timeout=Duration.seconds(int(objectives.VERIFICATION_TIMEOUT.total_seconds())),
+            functions=functions,
+        )
+        acknowledge_children(self.machine)
         self.lost_events = sqs.Queue(
             self,
             "LostEvents",
@@ -77,95 +72,57 @@ class RestoreVerification(Construct):
 
     # -- the state machine --------------------------------------------------------------------------------------------
 
-    def _machine(self) -> sfn.StateMachine:
-        verdict = (
-            sfn.Choice(self, "Verdict?")
-            .when(sfn.Condition.string_equals("$.judgement.Payload.verdict", "PASS"), sfn.Succeed(self, "Proven"))
-            .otherwise(sfn.Fail(self, "NotProven", error="NotProven", cause_path="$.judgement.Payload.summary"))
+    def _states(self) -> sfn.IChainable:
+        """All that is found out is kept beside the input, so that the judge sees as much as there is at any moment."""
+        judge = self._judge()
+        describe = invoke_step(
+            self, "Describe", self._functions.describe, payload={"input.$": "$.input"}, result_path="$.restore"
         )
-        judge = self._invoke(
-            "Judge",
-            self._functions.judge,
-            payload={"input.$": "$.input", "restore.$": "$.restore.Payload", "results.$": "$.results", **_EXECUTION},
-            result_path="$.judgement",
-        )
-        judge_error = self._invoke(
-            "JudgeError",
-            self._functions.judge,
-            payload={"input.$": "$.input", "error.$": "$.error", **_EXECUTION},
-            result_path="$.judgement",
-        )
-        last_resort = self._last_resort()
-        for state in (judge, judge_error):
-            state.add_catch(last_resort, result_path="$.error")
-            state.next(verdict)
-        checks = self._checks()
-        checks.add_catch(judge_error, result_path="$.error")
-        checks.next(judge)
-        describe = self._invoke(
-            "Describe", self._functions.describe, payload={"input.$": "$.input"}, result_path="$.restore"
-        )
-        describe.add_catch(judge_error, result_path="$.error")
-        ours = (
-            sfn.Choice(self, "OurRestore?")
-            .when(sfn.Condition.boolean_equals("$.restore.Payload.ours", False), sfn.Succeed(self, "NotOurs"))
-            .otherwise(checks)
-        )
-        first = sfn.Pass(self, "KeepInput", parameters={"input.$": "$"})
-        machine = sfn.StateMachine(
-            self,
-            "Machine",
-            state_machine_name=self._deployment.names.state_machine_name,
-            state_machine_type=sfn.StateMachineType.STANDARD,
-            definition_body=sfn.DefinitionBody.from_chainable(first.next(describe).next(ours)),
-            timeout=Duration.seconds(int(objectives.VERIFICATION_TIMEOUT.total_seconds())),
-            tracing_enabled=True,
-            logs=sfn.LogOptions(
-                destination=logs.LogGroup(
-                    self,
-                    "MachineLogs",
-                    retention=self._deployment.log_retention,
-                    removal_policy=self._deployment.keep,
-                ),
-                level=sfn.LogLevel.ALL,
-                include_execution_data=True,
-            ),
-        )
-        functions = self._functions
-        acknowledge_machine(machine, [functions.describe, functions.check, functions.judge])
-        return machine
-
-    def _checks(self) -> sfn.Map:
-        """One invocation a check, at most two at a time so that they do not slow each other on a small instance."""
-        check = self._invoke(
-            "CheckRestored",
-            self._functions.check,
-            payload={"restore.$": "$.restore", "check.$": "$.check"},
-        )
-        check.add_catch(
-            sfn.Pass(
-                self,
-                "CheckNotProven",
-                parameters={
-                    "name.$": "$.check",
-                    "status": "not_proven",
-                    "detail.$": "States.JsonToString($.error)",
-                },
-            ),
-            result_path="$.error",
-        )
-        return sfn.Map(
+        checks = PartsMap(
             self,
             "Checks",
-            items_path="$.restore.Payload.checks",
-            item_selector={"restore.$": "$.restore.Payload", "check.$": "$$.Map.Item.Value"},
-            max_concurrency=2,
-            result_path="$.results",
-        ).item_processor(check)
+            function=self._functions.check,
+            carried={"execution.$": "$.execution", "restore.$": "$.restore"},
+            tolerant=True,
+        )
+        describe.add_catch(judge, result_path="$.error")
+        checks.catch(judge)
+        checks.then(judge)
+        ours = (
+            sfn.Choice(self, "OurRestore?")
+            .when(sfn.Condition.boolean_equals("$.restore.ours", False), sfn.Succeed(self, "NotOurs"))
+            .when(sfn.Condition.boolean_equals("$.restore.checkable", True), checks.start)
+            .otherwise(judge)
+        )
+        begin = sfn.Pass(
+            self,
+            "Begin",
+            parameters={
+                "input.$": "$",
+                "execution.$": "$$.Execution.Name",
+                "execution_arn.$": "$$.Execution.Id",
+            },
+        )
+        return begin.next(describe).next(ours)
+
+    def _judge(self) -> tasks.LambdaInvoke:
+        judge = invoke_step(self, "Judge", self._functions.judge, payload=None, result_path="$.judgement")
+        verdict = (
+            sfn.Choice(self, "Verdict?")
+            .when(sfn.Condition.string_equals("$.judgement.verdict", "PASS"), sfn.Succeed(self, "Proven"))
+            .when(sfn.Condition.string_equals("$.judgement.verdict", "NOT_OURS"), sfn.Succeed(self, "NotJudged"))
+            .otherwise(sfn.Fail(self, "NotProven", error="NotProven", cause_path="$.judgement.summary"))
+        )
+        # The verdict is kept already; marking the job without it could contradict it.
+        untold = sfn.Fail(self, "NotTold", error="NotTold", cause="AWS Backup did not take the verdict, which is kept")
+        judge.add_catch(untold, errors=["NotToldError"], result_path="$.error")
+        judge.add_catch(self._last_resort(), result_path="$.error")
+        judge.next(verdict)
+        return judge
 
     def _last_resort(self) -> sfn.Choice:
         """The judge itself failed: say so to AWS Backup without it, then fail loudly."""
-        unjudged = sfn.Fail(self, "NotJudged", error="NotJudged", cause="the judge failed; see the execution's history")
+        unjudged = sfn.Fail(self, "Unjudged", error="Unjudged", cause="the judge failed; see the execution's history")
         mark = tasks.CallAwsService(
             self,
             "MarkFailed",
@@ -189,34 +146,6 @@ class RestoreVerification(Construct):
             .otherwise(unjudged)
         )
 
-    def _invoke(
-        self,
-        id: str,  # noqa: A002
-        function: PythonFunction,
-        *,
-        payload: dict[str, str],
-        result_path: str | None = None,
-    ) -> tasks.LambdaInvoke:
-        """Invoke with retries of what passes (throttling, a service fault) and a bound on the wait.
-
-        The answer is kept at ``result_path`` + ``.Payload``, or becomes the whole output when there is none.
-        """
-        timeout = function.timeout
-        assert timeout is not None  # noqa: S101 - every function of ours has one
-        task = tasks.LambdaInvoke(
-            self,
-            id,
-            lambda_function=cast(lambda_.IFunction, function),
-            payload=sfn.TaskInput.from_object(payload),
-            result_selector=None if result_path is None else {"Payload.$": "$.Payload"},
-            result_path=result_path,
-            output_path="$.Payload" if result_path is None else None,
-            retry_on_service_exceptions=True,
-            task_timeout=sfn.Timeout.duration(timeout.plus(Duration.seconds(30))),
-        )
-        task.add_retry(errors=PASSING_ERRORS, interval=Duration.seconds(10), max_attempts=3, backoff_rate=2)
-        return task
-
     # -- events -------------------------------------------------------------------------------------------------------
 
     def _start_on_restores(self) -> None:
@@ -233,6 +162,7 @@ class RestoreVerification(Construct):
         )
 
     def _judge_what_never_ended(self) -> None:
+        keep_failures(self._functions.judge, self.lost_events)
         events.Rule(
             self,
             "VerificationStopped",
@@ -244,10 +174,3 @@ class RestoreVerification(Construct):
             ),
             targets=[invoke(self._functions.judge, lost_events=self.lost_events)],
         )
-
-
-_EXECUTION = {
-    "execution.$": "$$.Execution.Name",
-    "execution_arn.$": "$$.Execution.Id",
-    "execution_started_at.$": "$$.Execution.StartTime",
-}

@@ -2,9 +2,9 @@
 
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
-from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
+from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from continuity.alarms import Missing, alarm
@@ -63,20 +63,26 @@ class Signals(Construct):
             missing=Missing.alarming("a heartbeat that is not written is not reported either"),
         )
 
-    def manifest(self, function: lambda_.IFunction) -> None:
+    def manifest(self, machine: sfn.StateMachine) -> None:
         """A day's manifest is missing: restores of that day have nothing to be held against."""
-        alarm(
-            self,
-            "ManifestFailed",
-            deployment=self._deployment,
-            topic=self._topic,
-            subject="manifest-failed",
-            description="The manifest was not taken: restores of backups from today on cannot be proven",
-            metric=function.metric_errors(period=Duration.minutes(5), statistic="Sum"),
-            above=0,
-            periods=1,
-            missing=Missing.fine("the function runs once a day"),
-        )
+        period = Duration.minutes(5)
+        for id_, subject, metric in (
+            ("ManifestFailed", "manifest-failed", machine.metric_failed(period=period, statistic="Sum")),
+            ("ManifestTimedOut", "manifest-timed-out", machine.metric_timed_out(period=period, statistic="Sum")),
+        ):
+            alarm(
+                self,
+                id_,
+                deployment=self._deployment,
+                topic=self._topic,
+                subject=subject,
+                description="The manifest was not taken: restores of backups from today on cannot be proven. The"
+                " execution's history says why; start another",
+                metric=metric,
+                above=0,
+                periods=1,
+                missing=Missing.fine("the manifest is taken once a day"),
+            )
 
     def storage(self, identifier: str, *, allocated_gib: int) -> None:
         """A full disk stops the database."""

@@ -1,16 +1,98 @@
-"""What the state machines of the continuity have in common."""
+"""What the state machines of the continuity have in common: their logs, how a step invokes, and what is repeated."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import cast
 
-from aws_cdk import CfnElement, Stack
+from aws_cdk import CfnElement, Duration, Stack
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
 from aws_cdk import aws_stepfunctions as sfn
+from aws_cdk import aws_stepfunctions_tasks as tasks
+from constructs import Construct
 
 from continuity.acknowledgement import acknowledge
+from continuity.deployment import Deployment
 from continuity.function import PythonFunction
 
+# What no repetition cures: a question that cannot be read, or to which there is nothing to say.
+HOPELESS = [
+    "InvalidRequestError",
+    "NoManifestError",
+    "RewrittenError",
+    "SettingsError",
+    "UnknownTableError",
+    "UnsupportedServerError",
+    "ValidationError",
+]
+# A function that used up its time has done so for a reason; once more is enough.
+TIME_OUTS = ["States.Timeout", "Sandbox.Timedout"]
+TIME_OUT_RETRIES = 1
+# Everything else may pass: throttling, a fault of a service, a connection that broke. Over 5 s, 10 s, ... 80 s.
+RETRIES = 5
+# The events that one attempt adds to an execution's history: scheduled, started, and how it ended.
+EVENTS_PER_ATTEMPT = 3
+ATTEMPTS = 1 + TIME_OUT_RETRIES + RETRIES
 
-def acknowledge_machine(machine: sfn.StateMachine, functions: Sequence[PythonFunction]) -> None:
-    """Acknowledge what cdk-nag finds in the role of a machine that invokes ``functions``."""
+
+def invoke_step(
+    scope: Construct,
+    id: str,  # noqa: A002
+    function: PythonFunction,
+    *,
+    payload: Mapping[str, str] | None,
+    result_path: str | None = None,
+) -> tasks.LambdaInvoke:
+    """A step that invokes with ``payload`` (the state's whole input when None), repeated when that can help.
+
+    The answer is put at ``result_path``, or becomes the whole output when there is none.
+    """
+    timeout = function.timeout
+    assert timeout is not None  # noqa: S101 - every function of ours has one
+    task = tasks.LambdaInvoke(
+        scope,
+        id,
+        state_name=id,
+        lambda_function=cast(lambda_.IFunction, function),
+        payload=None if payload is None else sfn.TaskInput.from_object(dict(payload)),
+        payload_response_only=True,
+        result_path=result_path,
+        retry_on_service_exceptions=False,
+        task_timeout=sfn.Timeout.duration(timeout.plus(Duration.seconds(30))),
+    )
+    task.add_retry(errors=HOPELESS, max_attempts=0)
+    task.add_retry(errors=TIME_OUTS, interval=Duration.seconds(5), max_attempts=TIME_OUT_RETRIES)
+    task.add_retry(
+        interval=Duration.seconds(5), max_attempts=RETRIES, backoff_rate=2, jitter_strategy=sfn.JitterType.FULL
+    )
+    return task
+
+
+def state_machine(
+    scope: Construct,
+    *,
+    deployment: Deployment,
+    first: sfn.IChainable,
+    timeout: Duration,
+    functions: Sequence[PythonFunction],
+    name: str | None = None,
+) -> sfn.StateMachine:
+    """A standard state machine, logged and traced whole, that may invoke ``functions``."""
+    machine = sfn.StateMachine(
+        scope,
+        "Machine",
+        state_machine_name=name,
+        state_machine_type=sfn.StateMachineType.STANDARD,
+        definition_body=sfn.DefinitionBody.from_chainable(first),
+        timeout=timeout,
+        tracing_enabled=True,
+        logs=sfn.LogOptions(
+            destination=logs.LogGroup(
+                scope, "MachineLogs", retention=deployment.log_retention, removal_policy=deployment.keep
+            ),
+            level=sfn.LogLevel.ALL,
+            include_execution_data=True,
+        ),
+    )
     acknowledge(
         machine,
         {
@@ -24,9 +106,19 @@ def acknowledge_machine(machine: sfn.StateMachine, functions: Sequence[PythonFun
             },
         },
     )
+    return machine
 
 
-def _resource_of(function: PythonFunction) -> CfnElement:
-    resource = function.node.default_child
+def acknowledge_children(machine: sfn.StateMachine) -> None:
+    """Acknowledge what cdk-nag finds in the role of a machine whose map makes an execution of every part."""
+    stack, name = Stack.of(machine), Stack.of(machine).get_logical_id(_resource_of(machine))
+    machine_name = f'{{"Fn::Select":[6,{{"Fn::Split":[":",{{"Ref":"{name}"}}]}}]}}'
+    executions = f"arn:aws:states:{stack.region}:{stack.account}:execution:{machine_name}"
+    reason = "Executions of a machine have names that only exist once they run."
+    acknowledge(machine, {f"IAM5[Resource::{executions}{suffix}]": reason for suffix in (":*", "/*:*")})
+
+
+def _resource_of(construct: Construct) -> CfnElement:
+    resource = construct.node.default_child
     assert isinstance(resource, CfnElement)  # noqa: S101 - the L2's own resource
     return resource

@@ -66,10 +66,14 @@ class VerificationFunctions(Construct):
             "CheckRestore",
             deployment=self._deployment,
             package="check_restore",
-            description="Runs one check against the restored database",
+            description="Plans the parts of all checks of the restored database, and does one of them",
             timeout=Duration.minutes(15),
             memory_mib=1024,
-            environment={**self._evidence.environment, **database_environment(self._deployment)},
+            environment={
+                **self._evidence.environment,
+                **database_environment(self._deployment),
+                "DATABASE_IDENTIFIER": self._source,
+            },
             vpc=target.vpc,
             security_groups=[target.access.clients],
         )
@@ -80,25 +84,37 @@ class VerificationFunctions(Construct):
             "A restored instance has a new resource id; the read-only user is fixed, and so are its subnets and group.",
         )
         self._evidence.grant_read(function.execution_role, "manifests")
+        self._evidence.grant_read(function.execution_role, "parts")
+        self._evidence.grant_write(function.execution_role, "parts")
         return function
 
     def _judge(self) -> PythonFunction:
         function = self._function(
             "judge_restore",
             "Turns the checks into a verdict, evidence, metrics and the restore job's validation result",
-            timeout=Duration.minutes(2),
+            # It reads the result of every part, one after the other, and the whole manifest.
+            timeout=Duration.minutes(15),
+            memory_mib=1024,
             environment={"OPTIONAL_CHECKS": ",".join(self._deployment.optional_checks)},
         )
         role = function.execution_role
         _allow_on_restore_jobs(role, "backup:DescribeRestoreJob", "backup:PutRestoreValidationResult")
         self._evidence.grant_read(role, "manifests")
+        self._evidence.grant_read(role, "parts")
+        self._evidence.grant_list(role, "parts")
         self._evidence.grant_read(role, "evidence")
         self._evidence.grant_list(role, "evidence")  # the chain's newest link
         self._evidence.grant_write(role, "evidence")
         return function
 
     def _function(
-        self, package: str, description: str, *, timeout: Duration, environment: Mapping[str, str] | None = None
+        self,
+        package: str,
+        description: str,
+        *,
+        timeout: Duration,
+        memory_mib: int = 256,
+        environment: Mapping[str, str] | None = None,
     ) -> PythonFunction:
         return PythonFunction(
             self,
@@ -107,6 +123,7 @@ class VerificationFunctions(Construct):
             package=package,
             description=description,
             timeout=timeout,
+            memory_mib=memory_mib,
             environment={
                 **self._evidence.environment,
                 "DATABASE_IDENTIFIER": self._source,

@@ -1,5 +1,6 @@
-"""Runs one check on the restored instance, from inside its network."""
+"""Checks the restored instance from inside its network, in two steps: plan the parts of all checks, do one part."""
 
+from functools import lru_cache
 from typing import Any, Literal
 
 from aws_lambda_powertools import Logger
@@ -7,75 +8,88 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel
 
 from lambdas.shared.database import sign_in_with_iam
-from lambdas.shared.evidence_store import get_manifest
-from lambdas.shared.restore import RestoreDescription, RestoredInstance
-from lambdas.shared.settings import Settings
+from lambdas.shared.parts import Parts
+from lambdas.shared.restore import RestoreDescription
+from lambdas.shared.settings import EvidenceSettings
+from lambdas.shared.verification import CheckPlan, check_context
 from recovery.bootstrap import VERIFIER_ROLE
-from recovery.checks import CheckContext
 from recovery.database import Connection
-from recovery.objectives import FULL
-from recovery.verification import CheckResult, not_proven, run_check_at
+from recovery.restore_requests import InvalidRequestError
+from recovery.verification import STATEMENT_TIMEOUT_SECONDS, PartResult, plan_checks, run_part
 
 logger = Logger()
 
-# What is left for the answer when a statement has used up its time.
+# What is left to keep the answer when a statement has used up its time.
 ANSWER_SECONDS = 15.0
 
 
-class CheckSettings(Settings):
-    """Where the manifest is, and how the restored database is signed in to."""
+class CheckSettings(EvidenceSettings):
+    """How the restored database is signed in to, besides where the manifest and the results are kept."""
 
-    evidence_bucket: str
-    evidence_region: str
     database_name: str
     database_tls: Literal["verify-full", "disable"]
 
 
 class CheckRequest(BaseModel):
-    """One item of the state machine's map."""
+    """What the state machine asks: for the plan, or for the part of that number."""
 
+    step: Literal["plan", "part"]
+    execution: str
     restore: RestoreDescription
-    check: str
+    part: int | None = None
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Answer with the check's result; whatever keeps it from running makes it ``not_proven``."""
-    name = str(event.get("check"))
-    try:
-        result = _check(CheckRequest.model_validate(event), context)
-    # The reason belongs in the evidence, and the other checks go on.
-    except Exception as error:
-        logger.exception("check could not run")
-        result = not_proven(name, f"could not be checked: {type(error).__name__}: {error}")
-    logger.info("check done", extra={"result": result.model_dump(mode="json")})
-    return result.model_dump(mode="json")
+    """Plan: answer with how many parts there are. Part: keep its result.
 
-
-def _check(request: CheckRequest, context: LambdaContext) -> CheckResult:
+    What is wrong with the database is a result. Raises pydantic's ValidationError for an input that is neither,
+    lambdas.shared.verification.NoManifestError, or botocore's errors, which the state machine repeats.
+    """
+    request = CheckRequest.model_validate(event)
     settings = CheckSettings.read()
-    restore = request.restore
+    seconds = min(STATEMENT_TIMEOUT_SECONDS, max(context.get_remaining_time_in_millis() / 1000 - ANSWER_SECONDS, 1.0))
+    if request.step == "plan":
+        return _plan(request, settings, seconds)
+    if request.part is None:
+        raise InvalidRequestError("expected the number of a part, found none")
+    result = _part(request, request.part, settings, seconds)
+    logger.info("part done", extra={"result": result.model_dump(mode="json", exclude={"payload"})})
+    return {"part": request.part}
+
+
+def _plan(request: CheckRequest, settings: CheckSettings, seconds: float) -> dict[str, Any]:
+    parts = plan_checks(
+        lambda: _sign_in(settings, request.restore),
+        check_context(settings, request.restore),
+        statement_timeout_seconds=seconds,
+    )
+    Parts(settings, request.execution).put_plan(CheckPlan(parts=parts).model_dump_json())
+    logger.info("checks planned", extra={"parts": len(parts)})
+    return {"count": len(parts), "parts": list(range(len(parts)))}
+
+
+def _part(request: CheckRequest, number: int, settings: CheckSettings, seconds: float) -> PartResult:
+    parts = Parts(settings, request.execution)
+    result = run_part(
+        lambda: _sign_in(settings, request.restore),
+        _plan_of(parts).parts[number],
+        check_context(settings, request.restore),
+        statement_timeout_seconds=seconds,
+    )
+    parts.put(number, result.model_dump_json())
+    return result
+
+
+@lru_cache(maxsize=1)
+def _plan_of(parts: Parts) -> CheckPlan:
+    """One process does many parts of a plan, which nobody changes once the first part was asked for."""
+    return CheckPlan.model_validate_json(parts.get_plan())
+
+
+def _sign_in(settings: CheckSettings, restore: RestoreDescription) -> Connection:
     instance = restore.instance
     if instance is None:
-        return not_proven(request.check, "there is no restored instance to check")
-    if restore.manifest_key is None:
-        return not_proven(
-            request.check,
-            "no manifest is as old as the backup that was restored: the manifest function has to run before the backup",
-        )
-    check = CheckContext(
-        manifest=get_manifest(settings.evidence_bucket, settings.evidence_region, restore.manifest_key),
-        # A snapshot is held against the moment it was taken; what happened after it is no matter of the snapshot's.
-        disaster_time=restore.disaster_time or restore.recovery_point_created_at,
-        rpo=FULL.rpo,
-        restore_started_at=restore.restore_started_at,
-    )
-    left = context.get_remaining_time_in_millis() / 1000 - ANSWER_SECONDS
-    return run_check_at(
-        lambda: _sign_in(settings, instance), request.check, check, statement_timeout_seconds=max(left, 1.0)
-    )
-
-
-def _sign_in(settings: CheckSettings, instance: RestoredInstance) -> Connection:
+        raise InvalidRequestError("expected a restored instance to check, found none")
     return sign_in_with_iam(
         host=instance.host,
         port=instance.port,

@@ -11,7 +11,6 @@ from lambdas.shared.aws import backup, rds
 from lambdas.shared.evidence_store import newest_manifest_key
 from lambdas.shared.restore import RestoreDescription, RestoredInstance
 from lambdas.shared.settings import EvidenceSettings
-from recovery.checks import CHECKS
 from recovery.objectives import FULL
 from recovery.restore_requests import InvalidRequestError, RestoreRequest, instance_of, parse_restore_request
 
@@ -59,7 +58,6 @@ def _describe(request: RestoreRequest, settings: EvidenceSettings, context: Lamb
         update={
             "instance": _instance(identifier, context),
             "manifest_key": _manifest_key(description, settings),
-            "checks": tuple(CHECKS),
         }
     )
 

@@ -6,20 +6,22 @@ from typing import Any, Literal, cast
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import BaseModel
 
 from lambdas.shared.aws import backup
 from lambdas.shared.evidence_store import evidence_bucket
 from lambdas.shared.metrics import COUNT, SECONDS, publish
+from lambdas.shared.parts import Parts
 from lambdas.shared.restore import RestoreDescription
 from lambdas.shared.settings import CommaSeparated, EvidenceSettings
+from lambdas.shared.verification import CheckPlan, StoredResults, check_context
 from recovery.evidence import Evidence, RanBy
 from recovery.evidence.chain import keep, record_key, seal
 from recovery.evidence.judgement import Circumstances, Failure, Restore, evidence_of
 from recovery.evidence.page import page_of
 from recovery.restore_requests import InvalidRequestError, RestoreRequest, parse_restore_request
-from recovery.verification import CheckResult
+from recovery.verification import CheckResult, conclude
 
 logger = Logger()
 
@@ -30,6 +32,10 @@ REFUSALS = {"InvalidRequestException", "InvalidParameterValueException"}
 
 class AnotherRestoreError(RuntimeError):
     """The name under which evidence would be kept has that of another restore."""
+
+
+class NotToldError(RuntimeError):
+    """The verdict is recorded, and AWS Backup did not take it: whoever asks again finds the same verdict."""
 
 
 class JudgeSettings(EvidenceSettings):
@@ -43,21 +49,30 @@ class JudgeSettings(EvidenceSettings):
     optional_checks: CommaSeparated = ()
 
 
+class Answer(BaseModel):
+    """What the state machine knows of one part of the checks; the result itself is stored."""
+
+    part: int
+    error: str | None = None
+
+
 class Judgement(BaseModel):
-    """What the state machine hands over: results, or the error that ended it; and always what it was asked."""
+    """What the state machine came to: all of it, or as much as there is beside the error that ended it."""
 
     execution: str
     execution_arn: str | None = None
     input: Any
     restore: RestoreDescription | None = None
-    results: tuple[CheckResult, ...] = ()
+    plan: dict[str, Any] | None = None
+    answers: tuple[Answer, ...] = ()
     error: dict[str, Any] | None = None
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Record one verdict a restore. A repeat answers with the first and completes what the first left undone.
 
-    Raises pydantic's ValidationError for an input that is no judgement, AnotherRestoreError, or botocore's ClientError.
+    Raises pydantic's ValidationError for an input that is no judgement, AnotherRestoreError, NotToldError, or
+    botocore's ClientError.
     """
     settings = JudgeSettings.read()
     judgement = _read(event)
@@ -67,7 +82,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         return {"verdict": "NOT_OURS", "evidence_key": None, "summary": "a restore of another database: not judged"}
     store, database = evidence_bucket(settings), settings.database_identifier
     key = record_key(database, restore.restore_job_id or judgement.execution)
-    made = evidence_of(restore, _results(judgement), _failure(judgement), _circumstances(judgement, settings, context))
+    made = evidence_of(
+        restore, _results(judgement, settings), _failure(judgement), _circumstances(judgement, settings, context)
+    )
     evidence, is_first = keep(store, key, made)
     _require_same_restore(key, evidence, made)
     # AWS Backup comes before the seal: should the seal fail for good, what AWS Backup holds is still what is recorded.
@@ -75,6 +92,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     try:
         if restore.restore_job_id is not None and restore.completed:
             _tell_backup(restore.restore_job_id, evidence)
+    except (ClientError, BotoCoreError) as error:
+        raise NotToldError(f"the verdict {evidence.verdict} stands at {key}; AWS Backup: {error}") from error
     finally:
         is_sealed_now = seal(store, database, key, lambda: page_of(evidence))
         if is_first or is_sealed_now:
@@ -95,8 +114,18 @@ def _read(event: dict[str, Any]) -> Judgement:
     )
 
 
-def _results(judgement: Judgement) -> tuple[CheckResult, ...]:
-    return judgement.results
+def _results(judgement: Judgement, settings: EvidenceSettings) -> tuple[CheckResult, ...]:
+    """The checks as far as they were planned; a part that left no result is not proven."""
+    if judgement.plan is None or judgement.restore is None:
+        return ()
+    parts = Parts(settings, judgement.execution)
+    plan = CheckPlan.model_validate_json(parts.get_plan())
+    errors = {answer.part: answer.error for answer in judgement.answers if answer.error}
+    stored = StoredResults(parts, plan, errors)
+    results = conclude(check_context(settings, judgement.restore), plan.parts, stored)
+    if stored.unread:
+        raise stored.unread[0]
+    return results
 
 
 def _failure(judgement: Judgement) -> Failure | None:

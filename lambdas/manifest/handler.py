@@ -1,16 +1,21 @@
-"""Takes the manifest that later restores are proven against; EventBridge calls it every day."""
+"""Takes the manifest that later restores are proven against, in three steps: plan it, read its slices, assemble it."""
 
-from typing import Any
+from functools import lru_cache
+from typing import Any, Literal
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic import BaseModel
 
 from lambdas.shared.database import sign_in_with_iam
 from lambdas.shared.evidence_store import put_manifest
 from lambdas.shared.metrics import COUNT, publish
+from lambdas.shared.parts import Parts
 from lambdas.shared.settings import CommaSeparated, DatabaseSettings, EvidenceSettings
 from recovery.bootstrap import VERIFIER_ROLE
-from recovery.manifest import take_manifest
+from recovery.database import Connection
+from recovery.manifest import ManifestPlan, SliceContent, assemble, plan_manifest, read_slice
+from recovery.restore_requests import InvalidRequestError
 
 logger = Logger()
 
@@ -21,19 +26,64 @@ class ManifestSettings(DatabaseSettings, EvidenceSettings):
     may_lose_rows: CommaSeparated = ()
 
 
+class ManifestRequest(BaseModel):
+    """What the state machine asks: for the plan, for the part of that number, or for the whole."""
+
+    step: Literal["plan", "part", "assemble"]
+    execution: str
+    part: int | None = None
+
+
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
-    """Keep a manifest of the database in the recovery region. A failure raises."""
-    settings = ManifestSettings.read()
-    with sign_in_with_iam(
+    """Plan: answer how many slices there are. Part: keep a slice. Assemble: keep the manifest and answer with its key.
+
+    Raises pydantic's ValidationError for an input that is none of them, what recovery.manifest raises, or botocore's
+    errors; the state machine repeats what can be repeated.
+    """
+    settings, request = ManifestSettings.read(), ManifestRequest.model_validate(event)
+    parts = Parts(settings, request.execution)
+    if request.step == "plan":
+        return _plan(settings, parts)
+    if request.step == "assemble":
+        return _assemble(settings, parts)
+    if request.part is None:
+        raise InvalidRequestError("expected the number of a slice, found none")
+    with _sign_in(settings) as connection:
+        content = read_slice(connection, _plan_of(parts), request.part)
+    parts.put(request.part, content.model_dump_json())
+    return {"part": request.part}
+
+
+def _plan(settings: ManifestSettings, parts: Parts) -> dict[str, Any]:
+    with _sign_in(settings) as connection:
+        plan = plan_manifest(connection, may_lose_rows=settings.may_lose_rows)
+    parts.put_plan(plan.model_dump_json())
+    logger.info("manifest planned", extra={"slices": len(plan.slices)})
+    return {"count": len(plan.slices), "parts": list(range(len(plan.slices)))}
+
+
+def _assemble(settings: ManifestSettings, parts: Parts) -> dict[str, Any]:
+    plan = _plan_of(parts)
+    contents = (SliceContent.model_validate_json(parts.get(number)) for number in sorted(parts.done()))
+    manifest = assemble(plan, contents)
+    key = put_manifest(settings, manifest)
+    logger.info("manifest taken", extra={"key": key, "rows": manifest.rows})
+    publish(settings, {"ManifestTaken": (COUNT, 1), "ManifestRows": (COUNT, manifest.rows)})
+    return {"key": key, "tables": len(manifest.tables), "rows": manifest.rows}
+
+
+@lru_cache(maxsize=1)
+def _plan_of(parts: Parts) -> ManifestPlan:
+    """One process reads many slices of a plan, which nobody changes once the first slice was asked for."""
+    return ManifestPlan.model_validate_json(parts.get_plan())
+
+
+def _sign_in(settings: ManifestSettings) -> Connection:
+    return sign_in_with_iam(
         host=settings.database_host,
         port=settings.database_port,
         database=settings.database_name,
         role=VERIFIER_ROLE,
         tls=settings.database_tls,
         application_name="duskspendr-manifest",
-    ) as connection:
-        manifest = take_manifest(connection, may_lose_rows=settings.may_lose_rows)
-    key = put_manifest(settings, manifest)
-    logger.info("manifest taken", extra={"key": key, "rows": manifest.rows})
-    publish(settings, {"ManifestTaken": (COUNT, 1), "ManifestRows": (COUNT, manifest.rows)})
-    return {"key": key, "tables": len(manifest.tables), "rows": manifest.rows}
+    )

@@ -10,6 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 import boto3
+from botocore.config import Config
 
 if TYPE_CHECKING:
     from mypy_boto3_backup import BackupClient
@@ -17,26 +18,30 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
+# A call that hangs has to end, retries included, well within the shortest time-out of a function that calls (2 min): 4
+# attempts of 5 s to connect or 15 s of silence, and the backoff between.
+BOUNDED = Config(connect_timeout=5, read_timeout=15, retries={"mode": "standard", "total_max_attempts": 4})
+
 
 @cache
 def rds() -> "RDSClient":
     """Amazon RDS in this function's region."""
-    return boto3.client("rds")
+    return boto3.client("rds", config=BOUNDED)
 
 
 @cache
 def backup() -> "BackupClient":
     """AWS Backup in this function's region."""
-    return boto3.client("backup")
+    return boto3.client("backup", config=BOUNDED)
 
 
 @cache
 def secrets() -> "SecretsManagerClient":
     """Secrets Manager in this function's region."""
-    return boto3.client("secretsmanager")
+    return boto3.client("secretsmanager", config=BOUNDED)
 
 
 @cache
 def s3(region: str) -> "S3Client":
     """Amazon S3 in the region of the evidence bucket."""
-    return boto3.client("s3", region_name=region)
+    return boto3.client("s3", region_name=region, config=BOUNDED)

@@ -1,6 +1,7 @@
 """Manifests and evidence in the evidence bucket, under keys that say what they are."""
 
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from lambdas.shared.aws import s3
 from lambdas.shared.settings import EvidenceSettings
@@ -34,8 +35,12 @@ def newest_manifest_key(settings: EvidenceSettings, *, not_after: datetime) -> s
     return max((key for key in keys if key <= last), default=None)
 
 
+@lru_cache(maxsize=1)
 def get_manifest(bucket: str, region: str, key: str) -> Manifest:
-    """Read a manifest. Raises botocore's ClientError, or pydantic's ValidationError for one that is damaged."""
+    """Read a manifest, once a process: nobody can change one.
+
+    Raises botocore's ClientError, or pydantic's ValidationError for one that is damaged.
+    """
     return Manifest.model_validate_json(s3(region).get_object(Bucket=bucket, Key=key)["Body"].read())
 
 

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, computed_field
 
 
 class RestoredInstance(BaseModel):
@@ -17,7 +17,7 @@ class RestoredInstance(BaseModel):
 
 
 class RestoreDescription(BaseModel):
-    """One restore, ready to be checked. ``checks`` is empty when there is no instance to run them on."""
+    """One restore, as AWS knows it."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -31,4 +31,9 @@ class RestoreDescription(BaseModel):
     recovery_point_created_at: datetime | None = None
     instance: RestoredInstance | None = None
     manifest_key: str | None = None
-    checks: tuple[str, ...] = ()
+
+    @computed_field
+    @property
+    def checkable(self) -> bool:
+        """Whether there is an instance to check."""
+        return self.instance is not None

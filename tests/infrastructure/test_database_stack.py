@@ -1,5 +1,8 @@
 """The primary database and its pulse."""
 
+import json
+from typing import Any
+
 from recovery import objectives
 from tests.infrastructure.assemblies import RECOVERY, Assembly, text_of
 
@@ -119,8 +122,41 @@ def test_heartbeat_is_written_every_minute_and_not_repeated(assembly: Assembly) 
 
 
 def test_manifest_is_taken_before_the_backup_window(assembly: Assembly) -> None:
-    schedules = {rule["ScheduleExpression"] for rule in assembly.properties("Database", "AWS::Events::Rule")}
-    assert objectives.MANIFEST_SCHEDULE in schedules
+    (rule,) = (
+        rule
+        for rule in assembly.properties("Database", "AWS::Events::Rule")
+        if rule["ScheduleExpression"] == objectives.MANIFEST_SCHEDULE
+    )
+    assert "ManifestMachine" in text_of(rule["Targets"])
+
+
+def manifest_machine(assembly: Assembly) -> dict[str, Any]:
+    definition = assembly.only("Database", "AWS::StepFunctions::StateMachine")["DefinitionString"]
+    separator, parts = definition["Fn::Join"]
+    return json.loads(separator.join(part if isinstance(part, str) else "token" for part in parts))
+
+
+def test_manifest_is_there_or_given_up_when_the_backup_window_opens(prod: Assembly) -> None:
+    opens = int(objectives.BACKUP_WINDOW[:2]) * 3600
+    begins = int(objectives.MANIFEST_SCHEDULE.removeprefix("cron(").split()[1]) * 3600
+    assert begins + manifest_machine(prod)["TimeoutSeconds"] <= opens
+
+
+def test_manifest_that_lacks_a_slice_is_not_put_together(prod: Assembly) -> None:
+    states = manifest_machine(prod)["States"]
+    for kind in ("Slices", "ManySlices"):
+        (slice_,) = states[kind]["ItemProcessor"]["States"].values()
+        assert "Catch" not in slice_
+        assert "Catch" not in states[kind]
+        assert states[kind]["Next"] == "Assemble"
+
+
+def test_every_step_of_the_manifest_is_bounded_and_repeated(prod: Assembly) -> None:
+    states = manifest_machine(prod)["States"]
+    steps = [states["PlanSlices"], states["Assemble"], states["Slices"]["ItemProcessor"]["States"]["SlicesPart"]]
+    for step in steps:
+        assert step["TimeoutSeconds"] > 0
+        assert step["Retry"][-1]["ErrorEquals"] == ["States.ALL"]
 
 
 def test_functions_sign_in_as_their_own_user_only(prod: Assembly) -> None:

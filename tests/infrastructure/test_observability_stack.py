@@ -31,6 +31,7 @@ def test_every_objective_has_its_alarms(assembly: Assembly) -> None:
     assert set(alarms(assembly)) >= {
         "Observability/heartbeat-stopped",
         "Observability/manifest-failed",
+        "Observability/manifest-timed-out",
         "Observability/free-storage",
         "Observability/restore-not-verified",
         "Observability/restore-event-lost",

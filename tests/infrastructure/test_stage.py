@@ -138,7 +138,7 @@ def test_only_what_somebody_looks_for_has_a_name(assembly: Assembly) -> None:
                 "InstanceEndpoint",
                 "MasterSecretArn",
                 "HeartbeatFunctionName",
-                "ManifestFunctionName",
+                "ManifestStateMachineArn",
             },
         ),
         ("Backup", {"PlanId", "VaultName", "RestoreTestingPlanName", "VerificationStateMachineArn"}),

@@ -15,7 +15,8 @@ from lambdas.heartbeat.handler import handler as heartbeat
 from lambdas.manifest.handler import handler as manifest
 from lambdas.shared import aws
 from recovery.database import Connection, row
-from recovery.manifest import Manifest, UnknownTableError
+from recovery.manifest import IncompleteError, Manifest, UnknownTableError
+from tests.lambdas.machines import take_manifest
 
 
 class Stack:
@@ -129,7 +130,7 @@ def test_heartbeat_that_cannot_be_written_raises(database: Connection, context: 
 
 @pytest.mark.usefixtures("database")
 def test_manifest_is_kept_under_its_time(context: Any, objects: Callable[[str], Any]):
-    answer = manifest({}, context)
+    answer = take_manifest(context)
     kept = Manifest.model_validate(objects(answer["key"]))
     assert (answer["tables"], answer["rows"]) == (1, 50)
     assert answer["key"] == f"manifests/duskspendr-test/{kept.taken_at:%Y%m%dT%H%M%S%fZ}.json"
@@ -137,12 +138,26 @@ def test_manifest_is_kept_under_its_time(context: Any, objects: Callable[[str], 
 
 
 @pytest.mark.usefixtures("database")
+def test_manifest_that_lacks_a_slice_is_none(context: Any):
+    manifest({"step": "plan", "execution": "x"}, context)
+    with pytest.raises(IncompleteError, match="found 0"):
+        manifest({"step": "assemble", "execution": "x"}, context)
+
+
+@pytest.mark.usefixtures("database")
+def test_step_of_a_manifest_that_is_none_is_an_error(context: Any):
+    for event in ({"execution": "x"}, {"execution": "x", "step": "part"}):
+        with pytest.raises(ValueError, match=r"validation error|expected the number of a slice"):
+            manifest(event, context)
+
+
+@pytest.mark.usefixtures("database")
 def test_manifest_knows_the_tables_that_may_lose_rows(
     context: Any, objects: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setenv("MAY_LOSE_ROWS", " public.notes ,")
-    kept = Manifest.model_validate(objects(manifest({}, context)["key"]))
+    kept = Manifest.model_validate(objects(take_manifest(context)["key"]))
     assert kept.tables[0].may_lose_rows
     monkeypatch.setenv("MAY_LOSE_ROWS", "public.gone")
     with pytest.raises(UnknownTableError):
-        manifest({}, context)
+        take_manifest(context)
