@@ -4,6 +4,7 @@ from recovery.checks.constraints import CONSTRAINTS
 from recovery.checks.content import CONTENT
 from recovery.checks.heartbeat import HEARTBEAT
 from recovery.checks.identity import IDENTITY
+from recovery.checks.invariants import INVARIANTS
 from recovery.checks.outcome import Check, CheckContext, Outcome, Part
 from recovery.checks.schema import SCHEMA
 from recovery.checks.storage import STORAGE
@@ -15,6 +16,7 @@ CHECKS: dict[str, Check] = {
     "content": CONTENT,
     "storage": STORAGE,
     "constraints": CONSTRAINTS,
+    "invariants": INVARIANTS,
 }
 
 __all__ = ["CHECKS", "Check", "CheckContext", "Outcome", "Part"]

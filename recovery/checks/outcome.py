@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -16,6 +17,10 @@ Measurement = float | int | str | None
 Argument = str | int | list[int] | list[str]
 
 
+# The questions about the product's rows that come with the package.
+PACKAGED_INVARIANTS = Path(__file__).parents[1] / "invariants"
+
+
 def _silent(_: str) -> None: ...
 
 
@@ -25,13 +30,15 @@ class CheckContext:
 
     ``disaster_time`` is the moment up to which data was asked back, None when there was none; ``rpo`` is the most that
     may be missing before it, None when no objective applies. Nobody can have written to what was restored after
-    ``restore_started_at``, None when that is not known. ``progress`` is told what a long check is at.
+    ``restore_started_at``, None when that is not known. ``invariants`` are the folders with the questions about the
+    product's rows. ``progress`` is told what a long check is at.
     """
 
     manifest: Manifest
     disaster_time: datetime | None = None
     rpo: timedelta | None = None
     restore_started_at: datetime | None = None
+    invariants: tuple[Path, ...] = (PACKAGED_INVARIANTS,)
     progress: Callable[[str], None] = _silent
 
 

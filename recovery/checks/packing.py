@@ -1,6 +1,6 @@
 """Dividing a check over relations: small ones are looked at together, big tables in ranges of blocks."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from recovery.checks.outcome import Argument, Part
@@ -49,6 +49,19 @@ def pack(connection: Connection, check: str, items: Iterable[Item]) -> list[Part
             batch = []
         batch.append(item)
     return [*parts, _together(check, batch)] if batch else parts
+
+
+def batches(sizes: Mapping[str, int]) -> list[list[str]]:
+    """Names in their order, in batches that read about PART_BYTES each; ``sizes`` are the bytes of each name."""
+    found: list[list[str]] = []
+    read = 0
+    for name, size in sizes.items():
+        if not found or read + size > PART_BYTES:
+            found.append([])
+            read = 0
+        found[-1].append(name)
+        read += size
+    return found
 
 
 def blocks(part: Part) -> Range:

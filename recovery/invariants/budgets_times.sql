@@ -1,0 +1,8 @@
+-- No time of a row in budgets lies in the future, and none was updated before it was created.
+-- Needs: public.budgets (id, created_at, updated_at)
+-- Shows: id
+-- Means: A time lies in the future, or a row was updated before it was created: a clock was wrong, or the row was
+--   written by something that is not the product.
+-- Do: Read the row in an older recovery point. Compare the server's clock with NTP's.
+SELECT id FROM public.budgets
+WHERE greatest(created_at, updated_at) > now() OR updated_at < created_at

@@ -1,0 +1,8 @@
+-- Every transaction belongs to a user who exists.
+-- Needs: public.transactions (id, user_id); public.users (id)
+-- Shows: id, user_id
+-- Means: A transaction's user is missing: the user was lost, or deleted while the foreign key was not enforced.
+-- Do: Look for the user in an older recovery point. Where the user was deleted on purpose, delete the rows that stayed
+--   behind.
+SELECT t.id, t.user_id FROM public.transactions AS t
+WHERE NOT EXISTS (SELECT FROM public.users AS u WHERE u.id = t.user_id)
