@@ -1,6 +1,6 @@
 # Two commands matter: `make drill` executes every promise once, `make test` checks everything. Both do all the set-up.
 .DEFAULT_GOAL := help
-.PHONY: help install drill lab test lint format types contracts pytest synth snapshots lock clean
+.PHONY: help install drill lab damage clean-restores bench test lint format types contracts pytest synth snapshots lock clean
 SHELL := /bin/bash
 
 PYTHON ?= python3
@@ -13,7 +13,7 @@ export AWS_EC2_METADATA_DISABLED := true
 JOBS ?= 2
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
 
 install: build/.installed ## everything the project needs, into .venv and node_modules
 
@@ -33,6 +33,15 @@ drill: install ## deploy, destroy, restore and prove on this machine; evidence i
 
 lab: install ## keep a lab running to explore
 	@$(BIN)/python -m lab start
+
+damage: install ## damage restored clusters in every way we know; each has to be found
+	@$(BIN)/python -m lab damage
+
+clean-restores: install ## a hundred intact restores under writers; none may raise an alarm
+	@$(BIN)/python -m lab clean --restores 100
+
+bench: install ## what the proof costs, against pg_dump | sha256sum; takes a quarter of an hour
+	@$(BIN)/python -m benchmarks.verify --out docs/benchmarks/verify.md
 
 test: install ## the whole check, what CI runs
 	@$(MAKE) --no-print-directory lint contracts
