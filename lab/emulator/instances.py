@@ -25,6 +25,7 @@ from lab.emulator.automated_backups import (
     description,
     replay,
 )
+from lab.emulator.extensions import extension_settings
 from lab.postgres import HOST, Cluster
 from lab.server import make_run_folder
 
@@ -162,7 +163,8 @@ class Instances:
 
     def _create_primary(self, identifier: str, properties: hooks.Properties) -> Cluster:
         backups = backups_of(identifier, properties, self.folder.parent / "automated-backups")
-        cluster = self._new_cluster(hooks.region(), identifier, archive_settings(backups))
+        settings = archive_settings(backups) | extension_settings(self.folder.parent / "extensions")
+        cluster = self._new_cluster(hooks.region(), identifier, settings)
         cluster.create()
         cluster.start()
         master = str(properties["MasterUsername"])

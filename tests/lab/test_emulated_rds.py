@@ -133,6 +133,16 @@ def test_instance_of_a_template_is_a_database_that_answers(money: Money) -> None
         assert connection.execute("SELECT current_database()").fetchone() == ("money",)
 
 
+def test_master_user_may_add_amcheck_and_let_others_use_it(money: Money) -> None:
+    with psycopg.connect(money.dsn(), autocommit=True) as connection:
+        connection.execute("SET ROLE owner")
+        connection.execute("CREATE EXTENSION amcheck")
+        connection.execute("CREATE ROLE auditor")
+        connection.execute("GRANT EXECUTE ON FUNCTION bt_index_check(regclass, boolean) TO auditor")
+        allowed = "SELECT has_function_privilege('auditor', 'bt_index_check(regclass, boolean)', 'EXECUTE')"
+        assert connection.execute(allowed).fetchone() == (True,)
+
+
 def test_copied_recovery_point_restores_the_rows_in_the_other_region(money: Money) -> None:
     money.write(1)
     point = money.backup()
