@@ -39,6 +39,13 @@ _PINNED_SETTINGS = {
     "jit": "off",
 }
 
+_PIN = SQL("SELECT {}").format(
+    SQL(", ").join(
+        SQL("pg_catalog.set_config({}, {}, true)").format(Literal(name), Literal(value))
+        for name, value in _PINNED_SETTINGS.items()
+    )
+)
+
 
 class UnreachableError(psycopg.OperationalError):
     """The database could not be reached; the message names host, port and database, never the password."""
@@ -124,8 +131,7 @@ def shared_snapshot(connection: Connection, other: Connection) -> Generator[None
 
 
 def _pin_settings(connection: Connection) -> None:
-    for name, value in _PINNED_SETTINGS.items():
-        connection.execute("SELECT pg_catalog.set_config(%s, %s, true)", (name, value))
+    connection.execute(_PIN)  # in one statement: a check of many parts does it many times
 
 
 def require_idle(connection: Connection) -> None:

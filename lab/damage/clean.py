@@ -65,11 +65,12 @@ class CleanRestores:
     @property
     def summary(self) -> str:
         """The figures in a sentence, and each false alarm on a line of its own."""
+        least, median = min(self.shares), statistics.median(self.shares)
+        restoring, verifying = self._median("restore_seconds"), self._median("verify_seconds")
         lines = [
             f"{len(self.steps)} clean restores during {self.writes} writes, {len(self.false_alarms)} false alarms;"
-            f" proven to the bit: at least {min(self.shares):.2%} of the rows, median {statistics.median(self.shares):.2%};"
-            f" median {self._median('restore_seconds'):.1f} s to restore and {self._median('verify_seconds'):.1f} s to verify"
-            " (figures of the lab)"
+            f" proven to the bit: at least {least:.2%} of the rows, median {median:.2%};"
+            f" median {restoring:.1f} s to restore and {verifying:.1f} s to verify (figures of the lab)"
         ]
         return "\n".join([*lines, *(f"{each.name} {each.status}: {each.detail}" for each in self.false_alarms)])
 
