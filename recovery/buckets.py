@@ -9,7 +9,6 @@ import struct
 import sys
 import zlib
 from array import array
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple, Self
@@ -29,6 +28,7 @@ class Age(IntEnum):
 
 
 AGES = len(Age)
+_AGE_BITS, _AGE_MASK = 2, AGES - 1
 # One group as the server sends it: bucket * AGES + age, rows, fingerprint.
 _GROUP = struct.Struct(">iiq")
 # Fingerprints add up modulo this where rows may be equal (xor would not see equal rows come and go in pairs).
@@ -80,13 +80,15 @@ class Buckets:
 
     def differing(self, found: "Buckets") -> list[int]:
         """The buckets in which what was created before the moment is not as it is here, or anything is late."""
-        pairs = zip(
+        columns = [
             *(each.counts[age] for age in (Age.SETTLED, Age.ALTERED) for each in (self, found)),
             self.fingerprints,
             found.fingerprints,
             found.counts[Age.LATE],
-            strict=True,
-        )
+        ]
+        if columns[0] == columns[1] and columns[2] == columns[3] and columns[4] == columns[5] and not any(columns[6]):
+            return []  # as in nearly every table of nearly every restore
+        pairs = zip(*columns, strict=True)
         return [n for n, (s, t, a, b, x, y, late) in enumerate(pairs) if s != t or a != b or x != y or late]
 
     def total(self, *ages: Age) -> int:
@@ -95,59 +97,82 @@ class Buckets:
 
     def add_groups(self, groups: bytes | None) -> None:
         """Add what the server counted: 16 bytes a group, None when the slice has no rows."""
+        counts, fingerprints, summed = self.counts, self.fingerprints, self.summed
         for group, rows, fingerprint in _GROUP.iter_unpack(groups or b""):
-            bucket, age = divmod(group, AGES)
-            self.counts[age][bucket] += rows
+            bucket = group >> _AGE_BITS
+            age = group & _AGE_MASK
+            counts[age][bucket] += rows
             if age == Age.SETTLED:
-                self._add_fingerprint(bucket, fingerprint & _MASK)
+                known = fingerprints[bucket]
+                new = fingerprint & _MASK
+                fingerprints[bucket] = (known + new) % SUM_MODULUS if summed else known ^ new
 
     def add(self, others: "Buckets") -> None:
         """Add the buckets of another slice of the same table. Raises :class:`BucketsError` for another number."""
         if len(others) != len(self):
             raise BucketsError(f"expected {len(self)} buckets, found {len(others)}")
         for own, more in zip(self.counts, others.counts, strict=True):
-            for number, count in enumerate(more):
-                if count:
-                    own[number] += count
-        for number, fingerprint in enumerate(others.fingerprints):
-            if fingerprint:
-                self._add_fingerprint(number, fingerprint)
-
-    def _add_fingerprint(self, number: int, fingerprint: int) -> None:
-        known = self.fingerprints[number]
-        self.fingerprints[number] = (known + fingerprint) % SUM_MODULUS if self.summed else known ^ fingerprint
+            # As one long number: no count of a bucket nears 2^32, so that nothing is carried into the next.
+            own[:] = _array_of(own.typecode, _number(own) + _number(more), len(own))
+        if not self.summed:
+            total = _number(self.fingerprints) ^ _number(others.fingerprints)
+            self.fingerprints[:] = _array_of(self.fingerprints.typecode, total, len(self))
+            return
+        for bucket, more in enumerate(others.fingerprints):
+            self.fingerprints[bucket] = (self.fingerprints[bucket] + more) % SUM_MODULUS
 
     def pack(self) -> str:
-        """As text: base64 of zlib of the counts by age and the fingerprints, little-endian."""
-        columns = [array(each.typecode, each) for each in (*self.counts, self.fingerprints)]
-        if sys.byteorder == "big":
-            for each in columns:
-                each.byteswap()
-        # Fingerprints are random and do not compress: the fastest level loses nothing.
-        return base64.b64encode(zlib.compress(b"".join(each.tobytes() for each in columns), 1)).decode()
+        """As text: the counts by age and the fingerprints, little-endian, each zlib and base64."""
+        counts = b"".join(_little(each) for each in self.counts)
+        # Counts are mostly small and zero; fingerprints are random, and no effort compresses them.
+        return f"{_text(counts, 1)}.{_text(_little(self.fingerprints), 0)}"
 
     @classmethod
     def unpack(cls, packed: str, *, number: int, summed: bool) -> Self:
         """The buckets that were packed. Raises :class:`BucketsError`."""
-        expected = number * (4 * AGES + 8)
         try:
-            raw = zlib.decompress(base64.b64decode(packed, validate=True))
+            counts, fingerprints = (
+                zlib.decompress(base64.b64decode(each, validate=True)) for each in packed.split(".")
+            )
         except (ValueError, zlib.error) as error:
             raise BucketsError(f"expected packed buckets, found something else ({error})") from None
-        if len(raw) != expected:
-            raise BucketsError(f"expected {number} buckets ({expected} bytes), found {len(raw)} bytes")
         found = cls.empty(number, summed=summed)
-        columns = [*found.counts, found.fingerprints]
-        for column, data in zip(columns, _split(raw, columns), strict=True):
-            column[:] = array(column.typecode, data)
-            if sys.byteorder == "big":
-                column.byteswap()
+        size = 4 * number
+        if len(counts) != size * AGES or len(fingerprints) != 8 * number:
+            raise BucketsError(f"expected {number} buckets, found {len(fingerprints) // 8}")
+        for age, column in enumerate(found.counts):
+            column[:] = _from_little(column.typecode, counts[age * size : (age + 1) * size])
+        found.fingerprints[:] = _from_little("Q", fingerprints)
         return found
 
 
-def _split(raw: bytes, columns: "Iterable[array[int]]") -> Iterable[bytes]:
-    start = 0
-    for column in columns:
-        size = len(column) * column.itemsize
-        yield raw[start : start + size]
-        start += size
+def _text(data: bytes, level: int) -> str:
+    return base64.b64encode(zlib.compress(data, level)).decode()
+
+
+def _bytes(text: str) -> bytes:
+    return zlib.decompress(base64.b64decode(text, validate=True))
+
+
+def _little(column: "array[int]") -> bytes:
+    if sys.byteorder == "little":
+        return column.tobytes()
+    swapped = array(column.typecode, column)
+    swapped.byteswap()
+    return swapped.tobytes()
+
+
+def _from_little(typecode: str, data: bytes) -> "array[int]":
+    column = array(typecode, data)
+    if sys.byteorder == "big":
+        column.byteswap()
+    return column
+
+
+def _number(column: "array[int]") -> int:
+    return int.from_bytes(_little(column), "little")
+
+
+def _array_of(typecode: str, number: int, length: int) -> "array[int]":
+    size = array(typecode).itemsize
+    return _from_little(typecode, number.to_bytes(size * length, "little"))
