@@ -99,7 +99,7 @@ class Buckets:
         """Add what the server counted: 16 bytes a group, None when the slice has no rows."""
         counts, fingerprints, summed = self.counts, self.fingerprints, self.summed
         for group, rows, fingerprint in _GROUP.iter_unpack(groups or b""):
-            bucket = group >> _AGE_BITS
+            bucket: int = group >> _AGE_BITS
             age = group & _AGE_MASK
             counts[age][bucket] += rows
             if age == Age.SETTLED:
@@ -131,9 +131,7 @@ class Buckets:
     def unpack(cls, packed: str, *, number: int, summed: bool) -> Self:
         """The buckets that were packed. Raises :class:`BucketsError`."""
         try:
-            counts, fingerprints = (
-                zlib.decompress(base64.b64decode(each, validate=True)) for each in packed.split(".")
-            )
+            counts, fingerprints = map(_bytes, packed.split("."))
         except (ValueError, zlib.error) as error:
             raise BucketsError(f"expected packed buckets, found something else ({error})") from None
         found = cls.empty(number, summed=summed)
