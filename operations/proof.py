@@ -26,7 +26,8 @@ from operations.terminal import (
     one_error,
     progress,
 )
-from recovery.checks.outcome import counted
+from recovery.checks.invariant_files import find_files
+from recovery.checks.outcome import PACKAGED_INVARIANTS, counted
 from recovery.database import connect
 from recovery.explanation import TableDifference, explain
 from recovery.manifest import Manifest, take_manifest
@@ -105,6 +106,10 @@ def verify(
         list[str] | None,
         typer.Option(help="A check that may be left not proven; one that fails, fails. Give it once a check."),
     ] = None,
+    invariants: Annotated[
+        list[Path] | None,
+        typer.Option(help="A folder of further questions, one SQL file each. Give it once a folder."),
+    ] = None,
     source: Annotated[
         str | None,
         typer.Option(
@@ -121,6 +126,7 @@ def verify(
     """
     with one_error(dsn=dsn, as_json=as_json):
         excusable = check_optional(optional or ())
+        find_files((PACKAGED_INVARIANTS, *(invariants or ())))  # a slip of the pen is one error, before the work
         disaster = read_disaster_time(disaster_time)
         recorded = read_manifest(manifest)
         # A database that cannot be reached is one error, not one of every check.
@@ -131,6 +137,7 @@ def verify(
                 recorded,
                 disaster_time=disaster,
                 rpo=timedelta(seconds=rpo_seconds),
+                invariants=invariants or (),
                 statement_timeout_seconds=STATEMENT_TIMEOUT_SECONDS,
                 progress=step,
             )

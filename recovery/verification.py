@@ -5,12 +5,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
 from recovery.checks import CHECKS, CheckContext, Outcome, Part
-from recovery.checks.outcome import Measurement, Status
+from recovery.checks.outcome import PACKAGED_INVARIANTS, Measurement, Status
 from recovery.database import Connection, connect, set_statement_timeout, snapshot, without_secrets
 from recovery.manifest import Manifest
 
@@ -98,6 +99,7 @@ def verify(
     disaster_time: datetime | None,
     rpo: timedelta | None,
     restore_started_at: datetime | None = None,
+    invariants: Sequence[Path] = (),
     checks: Sequence[str] = tuple(CHECKS),
     statement_timeout_seconds: float = STATEMENT_TIMEOUT_SECONDS,
     workers: int = WORKERS,
@@ -105,14 +107,15 @@ def verify(
 ) -> Verification:
     """Run the checks, ``workers`` parts at a time, each on a connection that no failing one has spoiled.
 
-    ``target`` is a DSN or a function that connects. Never raises for what is wrong with the database: a check that
-    could not run is ``not_proven``.
+    ``target`` is a DSN or a function that connects. ``invariants`` are folders of questions besides the packaged one.
+    Never raises for what is wrong with the database: a check that could not run is ``not_proven``.
     """
     context = CheckContext(
         manifest=manifest,
         disaster_time=disaster_time,
         rpo=rpo,
         restore_started_at=restore_started_at,
+        invariants=(PACKAGED_INVARIANTS, *invariants),
         progress=progress,
     )
     parts = plan_checks(target, context, checks=checks, statement_timeout_seconds=statement_timeout_seconds)

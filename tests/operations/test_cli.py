@@ -160,6 +160,24 @@ def test_rows_that_differ_are_named_by_key_and_column(
         admin.execute(f"DROP DATABASE {name}_source WITH (FORCE)".encode())
 
 
+def test_own_questions_are_asked_besides(dr: Dr, recorded: Path, dsn: str, tmp_path: Path):
+    folder = tmp_path / "questions"
+    folder.mkdir()
+    (folder / "notes_short.sql").write_text(
+        "-- No note is long.\n-- Needs: public.notes (id, body)\n-- Shows: id\n-- Means: Too long.\n-- Do: Cut it.\n"
+        "SELECT id FROM public.notes WHERE length(body) > 6\n"
+    )
+    result = dr("verify", "--dsn", dsn, "--manifest", str(recorded), "--invariants", str(folder))
+    assert result.exit_code == 1
+    assert "notes_short.sql: No note is long. But 41 rows do not (id 10; id 11; id 12; …)" in result.stdout
+
+
+def test_folder_of_questions_that_is_none_is_one_error(dr: Dr, recorded: Path, dsn: str, tmp_path: Path):
+    missing = tmp_path / "nowhere"
+    error = error_of(dr("verify", "--dsn", dsn, "--manifest", str(recorded), "--invariants", str(missing)))
+    assert f"expected a folder of .sql files at {missing}, found none" in error
+
+
 def test_portable_manifest_says_so(dr: Dr, database: Connection, dsn: str, tmp_path: Path):
     del database
     path = tmp_path / "portable.json"
