@@ -57,7 +57,8 @@ def sign_up(connection: Connection) -> None:
                     SELECT id, 'upi', 'First', 0 FROM newcomer),
         session AS (INSERT INTO sessions (user_id, refresh_token_hash, expires_at)
                     SELECT id, sha256('token'), now() + interval '30 days' FROM newcomer)
-        INSERT INTO auth_otps (user_id, code_hash, expires_at) SELECT id, sha256('code'), now() FROM newcomer
+        INSERT INTO auth_otps (user_id, code_hash, expires_at) SELECT id, sha256('code'), now() + interval '5 minutes'
+        FROM newcomer
         """,
         (f"+92{secrets.randbelow(10**10):010}",),
     )
@@ -87,11 +88,18 @@ def book(connection: Connection) -> None:
 
 
 def hesitate(connection: Connection) -> None:
-    """A transaction that begins, writes, and commits seconds later: maybe after a manifest that it began before."""
+    """A transaction that begins, writes, and commits seconds later: maybe after a manifest that it began before.
+
+    It also edits a row that was made after it began, whose change time is then before its creation.
+    """
     with connection.transaction():
         purchase(connection)
         time.sleep(random.random() * LONGEST_TRANSACTION_SECONDS)
         edit(connection)
+        connection.execute(
+            "UPDATE transactions SET category = 'fun'"
+            " WHERE id = (SELECT id FROM transactions ORDER BY created_at DESC LIMIT 1 FOR UPDATE SKIP LOCKED)"
+        )
         with contextlib.suppress(psycopg.errors.DivisionByZero), connection.transaction():
             sign_up(connection)
             connection.execute("SELECT 1 / 0")
