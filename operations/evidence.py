@@ -25,7 +25,7 @@ from operations.terminal import (
     one_error,
     progress,
 )
-from recovery.evidence import Evidence
+from recovery.evidence import Evidence, ObjectiveResult
 from recovery.evidence.bucket import EvidenceBucket
 from recovery.evidence.chain import Proof, Reader, folder, is_record, prove, record_key
 from recovery.evidence.folder import EvidenceFolder
@@ -189,8 +189,17 @@ def _row(name: str, evidence: Evidence) -> tuple[str, ...]:
         "not exercised" if each.rpo_target_seconds is None else duration(each.rpo_measured_seconds)
         for each in evidence.objectives
     )
-    drill = f"{evidence.drill} (lab)" if evidence.lab else evidence.drill
-    return (moment(evidence.finished_at), evidence.verdict, rtos, rpos, drill, evidence.region or "", name)
+    return (moment(evidence.finished_at), evidence.verdict, rtos, rpos, _drill(evidence), evidence.region or "", name)
+
+
+def _drill(evidence: Evidence) -> str:
+    return f"{evidence.drill} (lab)" if evidence.lab else evidence.drill
+
+
+def _rpo(objective: ObjectiveResult) -> str:
+    if objective.rpo_target_seconds is None:
+        return "not exercised"
+    return f"{duration(objective.rpo_measured_seconds)} of {duration(objective.rpo_target_seconds)}"
 
 
 def _table(rows: list[tuple[str, ...]]) -> list[str | Text]:
@@ -207,14 +216,23 @@ def _table(rows: list[tuple[str, ...]]) -> list[str | Text]:
 
 def _record_lines(evidence: Evidence) -> list[str | Text]:
     lines: list[str | Text] = [
-        Text.assemble((evidence.verdict, _STYLES[evidence.verdict]), evidence.summary.removeprefix(evidence.verdict)),
+        Text.assemble((evidence.verdict, _STYLES[evidence.verdict]), f" {_drill(evidence)} of {evidence.environment}"),
         f"restored {evidence.instance or 'nothing'} from {moment(evidence.started_at)} on, judged"
         f" {moment(evidence.finished_at)} by {evidence.ran_by}",
     ]
     lines += [
-        Text.assemble((f"{check.status:<10}", _STYLES[check.status]), f" {check.name:<11} ", check.detail)
+        f"tier {each.tier} ({each.name}): RTO {duration(each.rto_measured_seconds)} of"
+        f" {duration(each.rto_target_seconds)}, RPO {_rpo(each)}"
+        for each in evidence.objectives
+    ]
+    lines += [
+        Text.assemble(
+            (f"{check.status:<10}", _STYLES[check.status]),
+            f" {check.name:<11} {'(optional, excused) ' if check.excused else ''}{check.detail}",
+        )
         for check in evidence.checks
     ]
+    lines += [f"note: {note}" for note in evidence.notes]
     return lines + [f"{name}: {version}" for name, version in evidence.versions.items()]
 
 

@@ -205,6 +205,7 @@ def test_show_tells_one_record_and_writes_its_page(dr: Dr, copy: Path, tmp_path:
     result = dr("show", "job-2", "--folder", str(copy), "--page", str(page))
     assert result.exit_code == 0, result.output
     assert "PASS       content     of 50 rows" in result.stdout
+    assert "tier 3 (full): RTO 20 min of 4 h, RPO 30.0 s of 1 h" in result.stdout
     assert "restored restored-2 from 2026-01-02 06:40:00 UTC on" in result.stdout
     assert page.read_text() == (copy / SECOND.replace(".json", ".html")).read_text()
 
