@@ -24,8 +24,9 @@ VERIFIER_ROLE = "restore_verifier"
 IAM_ROLE = "rds_iam"
 
 # pg_read_all_data also reads tables made later; pg_monitor (RDS lets its master user grant that, and none of its parts)
-# shows when other sessions' transactions began, which
-# decides which rows of a manifest are settled.
+# shows when other sessions' transactions began, which decides which rows of a manifest are settled. The verifier has no
+# read-only default: it has no right to write anything, and a setting of its own would hide from it that the server
+# takes no writes.
 _MEMBERSHIPS = {HEARTBEAT_ROLE: (), VERIFIER_ROLE: ("pg_read_all_data", "pg_monitor")}
 
 _SCHEMA = """
@@ -132,9 +133,6 @@ def _create_roles(connection: Connection) -> list[str]:
                 connection.execute(SQL("GRANT {} TO {}").format(Identifier(group), Identifier(role)))
                 created.append(f"membership of {role} in {group}")
         created += _let_in(connection, role)
-    if not _is_read_only(connection):
-        connection.execute(f"ALTER ROLE {VERIFIER_ROLE} SET default_transaction_read_only = on")
-        created.append(f"read-only default of {VERIFIER_ROLE}")
     return created
 
 
@@ -198,12 +196,3 @@ def _add_amcheck(connection: Connection) -> tuple[list[str], tuple[str, ...]]:
     if missing:
         return added, (f"amcheck for {VERIFIER_ROLE}: no right to grant {', '.join(missing)}",)
     return [*added, *granted], ()
-
-
-def _is_read_only(connection: Connection) -> bool:
-    return row(
-        connection,
-        "SELECT EXISTS (SELECT FROM pg_db_role_setting WHERE setrole = %s::regrole AND setdatabase = 0"
-        " AND 'default_transaction_read_only=on' = ANY (setconfig)) AS present",
-        (VERIFIER_ROLE,),
-    )["present"]

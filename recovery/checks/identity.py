@@ -2,12 +2,13 @@
 
 from recovery.checks.outcome import Check, CheckContext, Outcome, Part
 from recovery.database import Connection, row
-from recovery.heartbeat import has_pulse, heartbeat_at
+from recovery.heartbeat import has_pulse, heartbeat_at, newest_heartbeat
 from recovery.manifest import Database, read_database
+from recovery.settling import CLOCK_ALLOWANCE
 
 
 def check_identity(connection: Connection, context: CheckContext, _part: Part) -> Outcome:
-    """The manifest's database answers, has been promoted, and takes writes."""
+    """The manifest's database answers, is no younger than its restore, has been promoted, and takes writes."""
     expected, found = context.manifest.database, read_database(connection)
     faults: list[str] = []
     for what, wanted, given in (
@@ -25,6 +26,7 @@ def check_identity(connection: Connection, context: CheckContext, _part: Part) -
             f"the cluster's system identifier is {found.system_identifier}, expected {expected.system_identifier}, and"
             " the pulse that the manifest has seen is not here either: this is another database"
         )
+    faults += _too_young(connection, context)
     faults += _unready(connection)
     if faults:
         return Outcome(status="failed", detail="; ".join(faults))
@@ -55,9 +57,25 @@ def _has_pulse_of(connection: Connection, context: CheckContext) -> bool:
     return found is not None and found.hash == anchor.hash
 
 
+def _too_young(connection: Connection, context: CheckContext) -> list[str]:
+    """How old a copy may be is the heartbeat's question; it cannot hold what was written after its restore began.
+
+    Beats after the disaster are no sign: a copy that was promoted in time has them.
+    """
+    if context.restore_started_at is None or not has_pulse(connection):
+        return []
+    newest = newest_heartbeat(connection)
+    if newest is None or newest.written_at <= context.restore_started_at + CLOCK_ALLOWANCE:
+        return []
+    return [
+        f"its newest heartbeat is of {newest.written_at.isoformat()}, after the restore began at"
+        f" {context.restore_started_at.isoformat()}: this is not the copy that was restored, or somebody writes to it"
+    ]
+
+
 def _unready(connection: Connection) -> list[str]:
-    # `restore_verifier` is read-only by its own setting, which says nothing about the server: only a setting of the
-    # server or of the database counts.
+    # A role or a client that asks for read-only says nothing about the server: only a setting of the server or of the
+    # database counts.
     state = row(
         connection,
         """

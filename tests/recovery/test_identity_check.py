@@ -103,10 +103,35 @@ def test_database_that_takes_no_writes_fails(connection: Connection, check: Chec
     assert "takes no writes" in result.detail
 
 
-def test_verifiers_own_read_only_default_is_no_fault_of_the_server(connection: Connection, dsn: str):
+def test_server_that_takes_no_writes_is_seen_by_the_verifier(connection: Connection, dsn: str, cluster: Cluster):
     bootstrap(connection)
     manifest = take_manifest(connection)
     verifier = make_conninfo(dsn, user=VERIFIER_ROLE, password="")
+    with cluster.connect() as admin:
+        admin.execute("ALTER SYSTEM SET default_transaction_read_only = on")
+        try:
+            _reload(cluster, "on")
+            result = run_check_at(verifier, "identity", CheckContext(manifest=manifest))
+        finally:
+            admin.execute("ALTER SYSTEM RESET default_transaction_read_only")
+            _reload(cluster, "off")
+    assert result.status == "failed"
+    assert "takes no writes" in result.detail
+
+
+def _reload(cluster: Cluster, read_only: str) -> None:
+    """Have the server read its settings again, and wait until new sessions have them."""
+    found = None
+    while found != (read_only,):
+        with cluster.connect() as connection:
+            connection.execute("SELECT pg_reload_conf()")
+            found = connection.execute("SHOW default_transaction_read_only").fetchone()
+
+
+def test_clients_own_read_only_default_is_no_fault_of_the_server(connection: Connection, dsn: str):
+    bootstrap(connection)
+    manifest = take_manifest(connection)
+    verifier = make_conninfo(dsn, user=VERIFIER_ROLE, password="", options="-c default_transaction_read_only=on")
     for name in ("identity", "schema", "heartbeat", "content"):
         result = run_check_at(verifier, name, CheckContext(manifest=manifest))
         assert result.status == "passed", result.detail
