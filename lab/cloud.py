@@ -92,10 +92,11 @@ class Cloud:
     """A running emulator with a temporary folder, a free port and an account of its own.
 
     Two of them on one machine share nothing: the account doubles as access key, which is how the emulator and the
-    cdk CLI's caches tell them apart.
+    cdk CLI's caches tell them apart. Without ``waits`` a state machine repeats a step at once.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, waits: bool = True) -> None:
+        self._waits = waits
         self.account = f"{secrets.randbelow(9 * 10**11) + 10**11}"
         self.port = free_port()
         self.endpoint = f"http://{HOST}:{self.port}"
@@ -135,6 +136,7 @@ class Cloud:
             "TMPDIR": str(self.folder),
             "S3_DATA_DIR": str(self.folder / "s3"),
             "LOG_LEVEL": "INFO",
+            "SFN_WAIT_SCALE": "1" if self._waits else "0",
             "LAB_FOLDER": str(self.folder),
             "LAB_ACCOUNT": self.account,
         }
@@ -213,9 +215,9 @@ class Cloud:
 
 
 @contextlib.contextmanager
-def running_cloud() -> Generator[Cloud]:
+def running_cloud(*, waits: bool = True) -> Generator[Cloud]:
     """A cloud that is ended whatever happens, Ctrl-C and termination included."""
-    cloud = Cloud()
+    cloud = Cloud(waits=waits)
     try:
         cloud.start()
         yield cloud

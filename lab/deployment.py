@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -69,8 +69,11 @@ def bootstrap(cloud: Cloud, assembly: Path) -> list[str]:
     return regions
 
 
-def deploy(cloud: Cloud, assembly: Path, progress: Progress) -> Deployment:
-    """Deploy every stack of the stage; ``progress`` is told which stacks are done. Raises :class:`LabError`."""
+def deploy(cloud: Cloud, assembly: Path, progress: Progress, *, only: Sequence[str] = ("*",)) -> Deployment:
+    """Deploy the stage's stacks of these names, and what they stand on; ``progress`` is told which stacks are done.
+
+    Raises :class:`LabError`.
+    """
     stacks = _stacks(assembly)
     outputs = cloud.folder / "outputs.json"
     done: set[str] = set()
@@ -83,7 +86,7 @@ def deploy(cloud: Cloud, assembly: Path, progress: Progress) -> Deployment:
 
     _cdk(
         cloud,
-        *("deploy", f"{STAGE}/*", "--app", str(assembly), "--require-approval", "never"),
+        *("deploy", *(f"{STAGE}/{name}" for name in only), "--app", str(assembly), "--require-approval", "never"),
         *("--concurrency", "4", "--progress", "events", "--outputs-file", str(outputs)),
         watch=watch,
     )

@@ -16,6 +16,7 @@ from lab.emulator import hooks
 from lab.emulator.backup_api import BackupApi
 from lab.emulator.backups import Backups
 from lab.emulator.control import Control
+from lab.emulator.faults import Faults
 from lab.emulator.instances import Instances
 from lab.emulator.recorded import Recorder
 
@@ -26,9 +27,11 @@ def main() -> None:
     instances = Instances(folder / "instances")
     backup_api = BackupApi(Backups(folder / "recovery-points", instances))
     recorder = Recorder()
-    for part in (instances, backup_api, recorder):
+    hooks.name_function_errors()
+    faults = Faults()
+    for part in (instances, backup_api, recorder, faults):
         part.install()
-    hooks.wrap_application(Control(os.environ["LAB_ACCOUNT"], instances, backup_api, recorder).wrap)
+    hooks.wrap_application(Control(os.environ["LAB_ACCOUNT"], instances, backup_api, recorder, faults).wrap)
     _follow_parent(instances, folder)
     try:
         hooks.serve()

@@ -31,6 +31,7 @@ class BackupApi:
     def install(self) -> None:
         """Take over the API and the CloudFormation types."""
         hooks.handle_backup_requests(self._answer)
+        hooks.handle_task_calls(self._call)
         hooks.handle_type("AWS::Backup::BackupSelection", _kept(self._create_selection, self.selections))
         hooks.handle_type("AWS::Backup::RestoreTestingPlan", _kept(self._create_testing_plan, self.testing_plans))
         hooks.handle_type(
@@ -102,6 +103,17 @@ class BackupApi:
                 except RefusedError as refusal:
                     return _json(refusal.status, {"Message": str(refusal)}, refusal.code)
         return None
+
+    def _call(self, resource: str, argument: Any, proceed: hooks.TaskCall) -> Any:  # noqa: ANN401 - JSON
+        """What state machines ask of AWS Backup without a function: the emulator does not know it."""
+        try:
+            if resource.endswith(":aws-sdk:backup:putRestoreValidationResult"):
+                return self._validate(argument, [argument["RestoreJobId"]])
+            if resource.endswith(":aws-sdk:backup:listRestoreJobs"):
+                return {"RestoreJobs": self.backups.jobs_of("restore")}
+        except RefusedError as refusal:
+            raise hooks.task_error(f"Backup.{refusal.code}", str(refusal)) from refusal
+        return proceed(resource, argument)
 
     def _routes(self) -> list[tuple[str, str, Handler]]:
         backups = self.backups

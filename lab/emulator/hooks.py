@@ -13,11 +13,14 @@ Properties = dict[str, Any]
 Response = tuple[int, dict[str, str], bytes]
 Create = Callable[[str, Properties, str], tuple[str, dict[str, Any]]]
 Delete = Callable[[str, Properties], None]
+TaskCall = Callable[[str, Any], Any]
 
 _app: Any = import_module("ministack.app")
 _provisioners: Any = import_module("ministack.services.cloudformation.provisioners")
 _stacks: Any = import_module("ministack.services.cloudformation.stacks")
 _responses: Any = import_module("ministack.core.responses")
+_stepfunctions: Any = import_module("ministack.services.stepfunctions")
+_lambda_runtime: Any = import_module("ministack.core.lambda_runtime")
 _eventbridge: Any = import_module("ministack.services.eventbridge")
 rds: Any = import_module("ministack.services.rds")
 backup: Any = import_module("ministack.services.backup")
@@ -105,6 +108,44 @@ def handle_backup_requests(handler: Callable[[str, list[str], Properties, Proper
 
 def _first(value: Any) -> Any:  # noqa: ANN401 - a query parameter, alone or in a list
     return cast(list[Any], value)[0] if isinstance(value, list) else value
+
+
+def handle_task_calls(handler: Callable[[str, Any, TaskCall], Any]) -> None:
+    """Let ``handler(resource, argument, proceed)`` make the calls of every state machine's tasks."""
+    proceed: TaskCall = _stepfunctions._invoke_resource
+
+    def call(resource: str, argument: Any) -> Any:  # noqa: ANN401 - JSON
+        return handler(resource, argument, proceed)
+
+    _stepfunctions._invoke_resource = call
+
+
+def name_function_errors() -> None:
+    """Let state machines see a function's error by the name of its Python class, as Lambda tells it."""
+    bare, named = '"error": str(e), "trace"', '"error": type(e).__name__ + ": " + str(e), "trace"'
+    script: str = _lambda_runtime._PYTHON_WORKER_SCRIPT
+    if bare not in script:
+        raise RuntimeError("expected the emulator's worker to report errors as 1.5.33 does, found another: pin it")
+    _lambda_runtime._PYTHON_WORKER_SCRIPT = script.replace(bare, named)
+    invoke = _stepfunctions._call_lambda
+
+    def call(function: str, event: Any) -> Any:  # noqa: ANN401 - JSON
+        try:
+            return invoke(function, event)
+        except _stepfunctions._ExecutionError as error:
+            if error.error != "Runtime.HandlerError":
+                raise
+            name, _, message = str(json.loads(error.cause)["errorMessage"]).partition(": ")
+            if not name.isidentifier():
+                raise
+            raise task_error(name, json.dumps({"errorType": name, "errorMessage": message})) from error
+
+    _stepfunctions._call_lambda = call
+
+
+def task_error(name: str, cause: str) -> Exception:
+    """What a task's call raises, for the state's Retry and Catch to see."""
+    return _stepfunctions._ExecutionError(name, cause)
 
 
 def wrap_application(wrapper: Callable[[Any], Any]) -> None:
