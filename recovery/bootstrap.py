@@ -168,19 +168,8 @@ def _add_amcheck(connection: Connection) -> tuple[list[str], tuple[str, ...]]:
             with connection.transaction():
                 connection.execute("CREATE EXTENSION amcheck SCHEMA continuity")
             added.append("extension amcheck")
-        # Somebody may have made it elsewhere.
-        facts = row(
-            connection,
-            "SELECT n.nspname AS schema, has_schema_privilege(%s, n.oid, 'USAGE') AS may_use"
-            " FROM pg_extension AS e JOIN pg_namespace AS n ON n.oid = e.extnamespace WHERE e.extname = 'amcheck'",
-            (VERIFIER_ROLE,),
-        )
         granted: list[str] = []
         with connection.transaction():
-            if not facts["may_use"]:
-                grant = SQL("GRANT USAGE ON SCHEMA {} TO {}")
-                connection.execute(grant.format(Identifier(facts["schema"]), Identifier(VERIFIER_ROLE)))
-                granted.append(f"use of schema {facts['schema']} by {VERIFIER_ROLE}")
             for each in rows(connection, _AMCHECK_FUNCTIONS, {"role": VERIFIER_ROLE}):
                 if not each["allowed"]:
                     connection.execute(f"GRANT EXECUTE ON FUNCTION {each['function']} TO {VERIFIER_ROLE}".encode())

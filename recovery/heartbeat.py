@@ -11,7 +11,7 @@ from psycopg.sql import SQL, Literal
 from pydantic import BaseModel, ConfigDict
 
 from recovery.database import Connection, row, rows
-from recovery.objectives import HEARTBEAT_INTERVAL
+from recovery.objectives import HEARTBEAT_INTERVAL, HEARTBEAT_SILENCE
 
 GENESIS = "0" * 64  # what the first row has for a previous hash
 
@@ -56,6 +56,13 @@ ORDER BY sequence LIMIT 3
 """).format(hash=_HASH, genesis=Literal(GENESIS), ahead=Literal(HEARTBEAT_INTERVAL))
 
 
+_SILENCES = SQL("""
+SELECT count(*) AS length, count(*) FILTER (WHERE silence > {allowed}) AS silences,
+       extract(epoch FROM max(silence))::float AS longest_silence_seconds
+FROM (SELECT written_at - lag(written_at) OVER (ORDER BY sequence) AS silence FROM continuity.heartbeat) AS beats
+""").format(allowed=Literal(HEARTBEAT_SILENCE))
+
+
 class Heartbeat(BaseModel):
     """One row of the pulse; both hashes are SHA-256 in hexadecimal."""
 
@@ -68,10 +75,16 @@ class Heartbeat(BaseModel):
 
 
 class Pulse(NamedTuple):
-    """What the whole chain says: how many rows it has, and its faults in words, the first three at most."""
+    """What the whole chain says: how many rows it has, and its faults in words, the first three at most.
+
+    ``silences`` are the pauses between rows longer than HEARTBEAT_SILENCE. They are no faults of a copy: the pulse had
+    stopped, and what was written meanwhile is dated by the row before only.
+    """
 
     length: int
     faults: tuple[str, ...]
+    silences: int
+    longest_silence_seconds: float | None
 
 
 def write_heartbeat(connection: Connection) -> Heartbeat:
@@ -109,8 +122,8 @@ def heartbeat_at(connection: Connection, sequence: int) -> Heartbeat | None:
 
 def read_pulse(connection: Connection) -> Pulse:
     """Walk the whole chain, from its first row."""
-    count = row(connection, "SELECT count(*) AS count FROM continuity.heartbeat")["count"]
-    return Pulse(count, tuple(_describe(fault) for fault in rows(connection, _FAULTS)))
+    faults = tuple(_describe(fault) for fault in rows(connection, _FAULTS))
+    return Pulse(faults=faults, **row(connection, _SILENCES))
 
 
 def has_pulse(connection: Connection) -> bool:

@@ -2,9 +2,9 @@
 
 from datetime import timedelta
 
-from recovery.checks.outcome import Check, CheckContext, Outcome, Part, counted
+from recovery.checks.outcome import Check, CheckContext, Measurement, Outcome, Part, counted
 from recovery.database import Connection
-from recovery.heartbeat import has_pulse, heartbeat_at, newest_heartbeat, read_pulse
+from recovery.heartbeat import Pulse, has_pulse, heartbeat_at, newest_heartbeat, read_pulse
 
 
 def check_heartbeat(connection: Connection, context: CheckContext, _part: Part) -> Outcome:
@@ -14,12 +14,17 @@ def check_heartbeat(connection: Connection, context: CheckContext, _part: Part) 
     """
     if not has_pulse(connection):
         return Outcome(status="failed", detail="the table continuity.heartbeat is missing: the data cannot be dated")
-    length, faults = read_pulse(connection)
+    pulse = read_pulse(connection)
     newest = newest_heartbeat(connection)
     if newest is None:
         return Outcome(status="failed", detail="continuity.heartbeat has no rows: the data cannot be dated")
-    measurements = {"heartbeats": length, "newest_heartbeat": newest.written_at.isoformat()}
-    problems = [*faults, *_lost_anchor(connection, context)]
+    measurements: dict[str, Measurement] = {
+        "heartbeats": pulse.length,
+        "newest_heartbeat": newest.written_at.isoformat(),
+        "silences": pulse.silences,
+        "longest_silence_seconds": pulse.longest_silence_seconds,
+    }
+    problems = [*pulse.faults, *_lost_anchor(connection, context)]
     age = _age(connection, context)
     if context.disaster_time is not None and age is None:
         problems.append(f"no heartbeat is older than the disaster time {context.disaster_time.isoformat()}")
@@ -38,9 +43,15 @@ def check_heartbeat(connection: Connection, context: CheckContext, _part: Part) 
         dated = f"the newest {seconds:.1f} s before the disaster time"
     return Outcome(
         status="passed",
-        detail=f"{counted(length, 'heartbeat')} in an unbroken chain, {dated}",
+        detail=f"{counted(pulse.length, 'heartbeat')} in an unbroken chain, {dated}{_silences(pulse)}",
         measurements={**measurements, "rpo_seconds": seconds},
     )
+
+
+def _silences(pulse: Pulse) -> str:
+    if not pulse.silences:
+        return ""
+    return f"; it fell silent {counted(pulse.silences, 'time')}, for {pulse.longest_silence_seconds:.0f} s at most"
 
 
 def _lost_anchor(connection: Connection, context: CheckContext) -> list[str]:

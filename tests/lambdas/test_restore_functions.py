@@ -59,7 +59,7 @@ def job(**more: Any) -> dict[str, Any]:
         "CreatedResourceArn": RESTORED,
         "RecoveryPointArn": POINT,
         "BackupVaultArn": VAULT,
-        "CreationDate": now - timedelta(minutes=20),
+        "CreationDate": now,
         "RecoveryPointCreationDate": now,
     } | more
     return {name: value for name, value in known.items() if value is not None}
@@ -92,7 +92,7 @@ def test_restored_copy_that_is_intact_passes(database: Connection, context: Any,
     assert verdict["evidence_key"] == "evidence/duskspendr-test/job-1.json"
     evidence = objects(verdict["evidence_key"])
     assert (evidence["drill"], evidence["environment"], evidence["verdict"]) == ("restore-test", "test", "PASS")
-    assert 1200 <= evidence["objectives"][0]["rto_measured_seconds"] < 1260
+    assert 0 < evidence["objectives"][0]["rto_measured_seconds"] < 60
     assert [check["name"] for check in evidence["checks"]] == list(CHECKS)
 
 
@@ -112,7 +112,7 @@ def test_one_flipped_row_fails_and_is_told_to_aws_backup(
 def test_row_flipped_through_a_trigger_that_dates_it_fails(database: Connection, context: Any, stubbed: Stub):
     database.execute("ALTER TABLE notes ADD updated_at timestamptz NOT NULL DEFAULT now() - interval '1 day'")
     take_manifest(context)
-    database.execute("UPDATE notes SET body = 'Note 7', updated_at = now() WHERE id = 7")
+    database.execute("UPDATE notes SET body = 'Note 7', updated_at = now() + interval '1 minute' WHERE id = 7")
     expect_verdict(answers(stubbed, database), "FAILED")
     _, verdict = verify(restore_event(), context)
     assert verdict["verdict"] == "FAIL"
@@ -136,7 +136,7 @@ def test_direct_request_measures_the_rpo(database: Connection, context: Any, stu
     now = datetime.now(UTC)
     request = {
         "dbInstanceIdentifier": "restored",
-        "restoreStartedAt": (now - timedelta(minutes=5)).isoformat(),
+        "restoreStartedAt": now.isoformat(),
         "disasterTime": now.isoformat(),
     }
     _, verdict = verify(request, context)

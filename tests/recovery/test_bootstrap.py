@@ -101,6 +101,45 @@ def test_verifier_reads_tables_made_after_it(connection: Connection, dsn: str):
         assert row(verifier, "SELECT count(*) AS n FROM later.t")["n"] == 0
 
 
+def test_amcheck_is_added_for_the_verifier_alone(connection: Connection, dsn: str):
+    report = bootstrap(connection)
+    assert "extension amcheck" in report.created
+    assert report.refused == ()
+    with signed_in(dsn, VERIFIER_ROLE) as verifier:
+        verifier.execute("SELECT continuity.bt_index_check('continuity.heartbeat_pkey', true)")
+    with signed_in(dsn, HEARTBEAT_ROLE) as pulse, pytest.raises(psycopg.errors.InsufficientPrivilege):
+        pulse.execute("SELECT continuity.bt_index_check('continuity.heartbeat_pkey', true)")
+
+
+def test_amcheck_that_lies_elsewhere_is_used_as_it_is(connection: Connection, dsn: str):
+    connection.execute("CREATE SCHEMA tools; CREATE EXTENSION amcheck SCHEMA tools")
+    assert "extension amcheck" not in bootstrap(connection).created
+    assert bootstrap(connection).created == ()
+    with signed_in(dsn, VERIFIER_ROLE) as verifier:
+        verifier.execute("SELECT tools.bt_index_check('continuity.heartbeat_pkey', true)")
+
+
+def test_grant_of_amcheck_that_is_refused_is_reported(connection: Connection, cluster: Cluster):
+    """The extension's functions may belong to somebody else than the master user."""
+    bootstrap(connection)
+    master = f"master_{uuid4().hex[:8]}"
+    name = connection.info.dbname
+    connection.execute("REVOKE EXECUTE ON FUNCTION continuity.bt_index_check(regclass) FROM restore_verifier")
+    connection.execute(f"CREATE ROLE {master} LOGIN PASSWORD 'x'".encode())
+    connection.execute(
+        f'ALTER DATABASE "{name}" OWNER TO {master}; GRANT USAGE ON SCHEMA continuity TO {master}'.encode()
+    )
+    connection.execute(f"GRANT SELECT ON continuity.heartbeat TO {master}".encode())
+    try:
+        with connect(make_conninfo(cluster.dsn(name), user=master, password="x"), application_name="test") as owner:
+            report = bootstrap(owner)
+        assert report.created == ()
+        assert report.refused == ("amcheck for restore_verifier: permission denied for function bt_index_check",)
+    finally:
+        connection.execute(f'ALTER DATABASE "{name}" OWNER TO postgres; DROP OWNED BY {master}'.encode())
+        connection.execute(f"DROP ROLE {master}".encode())
+
+
 def test_master_user_of_rds_is_no_superuser_and_can_bootstrap(cluster: Cluster):
     """The memberships are those of rds_superuser, PostgreSQL 16's rules about granting them included."""
     master, database = f"master_{uuid4().hex[:8]}", f"rds_{uuid4().hex[:8]}"
@@ -118,7 +157,12 @@ def test_master_user_of_rds_is_no_superuser_and_can_bootstrap(cluster: Cluster):
         try:
             dsn = make_conninfo(cluster.dsn(database), user=master, password="x")
             with connect(dsn, application_name="test") as connection:
-                assert bootstrap(connection).iam
+                first = bootstrap(connection)
+                assert first.iam
+                # Here, and not on RDS, only a superuser may add this extension: that stops nothing else.
+                assert first.refused == (
+                    'amcheck for restore_verifier: permission denied to create extension "amcheck"',
+                )
                 assert bootstrap(connection).created == ()
             with signed_in(dsn, HEARTBEAT_ROLE) as pulse:
                 assert write_heartbeat(pulse).sequence == 2

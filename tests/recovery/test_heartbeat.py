@@ -113,6 +113,25 @@ def test_heartbeat_of_a_wrong_clock_is_found_though_its_hash_is_right(
     assert "before the one before it or in the future" in result.detail
 
 
+def test_silence_of_the_pulse_is_told_and_fails_nothing(connection: Connection, check: Check):
+    bootstrap(connection)
+    connection.execute("TRUNCATE continuity.heartbeat")
+    previous, started = GENESIS, datetime.now(UTC) - timedelta(hours=1)
+    for sequence, minutes in enumerate((0, 1, 6, 13, 14), start=1):  # five minutes are allowed
+        beat = Heartbeat(
+            sequence=sequence, written_at=started + timedelta(minutes=minutes), previous_hash=previous, hash=""
+        )
+        previous = hash_of(beat)
+        connection.execute(
+            "INSERT INTO continuity.heartbeat VALUES (%s, %s, %s, %s)",
+            (beat.sequence, beat.written_at, beat.previous_hash, previous),
+        )
+    result = check("heartbeat", take_manifest(connection))
+    assert result.status == "passed", result.detail
+    assert "it fell silent 1 time, for 420 s at most" in result.detail
+    assert (result.measurements["silences"], result.measurements["longest_silence_seconds"]) == (1, 420.0)
+
+
 def test_rpo_is_the_disaster_time_minus_the_newest_heartbeat(pulse: Connection, check: Check):
     newest = write_heartbeat(pulse)
     disaster = newest.written_at + timedelta(minutes=7)

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -135,6 +136,16 @@ def test_clients_own_read_only_default_is_no_fault_of_the_server(connection: Con
     for name in ("identity", "schema", "heartbeat", "content"):
         result = run_check_at(verifier, name, CheckContext(manifest=manifest))
         assert result.status == "passed", result.detail
+
+
+def test_heartbeat_after_the_restore_began_fails(connection: Connection, check: Check):
+    newest = bootstrap(connection).heartbeat
+    manifest = take_manifest(connection)
+    before = newest.written_at - timedelta(seconds=3)
+    result = check("identity", manifest, restore_started_at=before)
+    assert result.status == "failed"
+    assert "somebody writes to it" in result.detail
+    assert check("identity", manifest, restore_started_at=newest.written_at).status == "passed"
 
 
 def test_verifier_takes_the_same_manifest_as_the_owner(notes: Connection, dsn: str):
