@@ -4,6 +4,8 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+import psycopg
+
 from lab.damage.business import BUSINESS
 from lab.damage.history import HISTORY
 from lab.damage.integrity import INTEGRITY
@@ -13,10 +15,15 @@ from lab.damage.rows import ROWS
 from lab.damage.service import SERVICE
 from lab.damage.stage import Stage
 from lab.damage.storage import STORAGE
+from lab.server import PostgresError
 from recovery.verification import CheckResult, Verification
 
 GROUPS = (ROWS, HISTORY, OBJECTS, STORAGE, INTEGRITY, BUSINESS, SERVICE)
 DAMAGES: dict[str, Damage] = {damage.name: damage for group in GROUPS for damage in group.damages}
+
+
+class InflictionError(RuntimeError):
+    """A damage could not be done: nothing is known about whether it would be found."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,13 +52,16 @@ class Finding:
 
 
 def run_matrix(stage: Stage, damages: Iterable[Damage]) -> Iterator[Finding]:
-    """Do one damage after the other, each to a restored database of its own, and verify each."""
+    """Do one damage after the other, each to a restored database of its own, and verify each.
+
+    Raises :class:`InflictionError` for one that cannot be done.
+    """
     for damage in damages:
         yield find(stage, damage)
 
 
 def find(stage: Stage, damage: Damage) -> Finding:
-    """Do one damage and verify."""
+    """Do one damage and verify. Raises :class:`InflictionError`."""
     started = time.monotonic()
     verification = _verify_database(stage, damage) if damage.on == "database" else _verify_copy(stage, damage)
     return Finding(damage=damage, seconds=time.monotonic() - started, checks=verification.checks)
@@ -60,7 +70,7 @@ def find(stage: Stage, damage: Damage) -> Finding:
 def _verify_database(stage: Stage, damage: Damage) -> Verification:
     stage.fresh_database()
     patient = Patient(stage, stage.restored)
-    damage.inflict(patient)
+    _inflict(damage, patient)
     return _verify(patient)
 
 
@@ -69,7 +79,7 @@ def _verify_copy(stage: Stage, damage: Damage) -> Verification:
         patient = Patient(stage, copy)
         if damage.on == "server":
             copy.start()
-        damage.inflict(patient)
+        _inflict(damage, patient)
         if damage.on == "files":
             copy.start()
         try:
@@ -77,6 +87,13 @@ def _verify_copy(stage: Stage, damage: Damage) -> Verification:
         finally:
             if patient.cluster is not copy:  # the damage is another cluster
                 patient.cluster.destroy()
+
+
+def _inflict(damage: Damage, patient: Patient) -> None:
+    try:
+        damage.inflict(patient)
+    except (LookupError, ValueError, OSError, psycopg.Error, PostgresError) as error:
+        raise InflictionError(f"expected {damage.name} to be done, found {error}") from error
 
 
 def _verify(patient: Patient) -> Verification:

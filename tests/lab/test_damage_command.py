@@ -80,6 +80,16 @@ def test_typo_is_one_error_with_advice_and_exit_2() -> None:
     ]
 
 
+def test_damage_that_cannot_be_done_is_one_error_and_exit_2(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def miss(patient: Patient) -> None:
+        patient.run("DELETE FROM users WHERE false")
+
+    monkeypatch.setitem(DAMAGES, "lost-old-row", replace(DAMAGES["lost-old-row"], inflict=miss))
+    result = run("--only", "lost-old-row")
+    assert result.exit_code == 2
+    assert "the lab could not go on: expected lost-old-row to be done, found" in result.stderr
+
+
 def test_statement_that_damages_nothing_is_refused(stage: Stage) -> None:
     stage.fresh_database()
     with pytest.raises(LookupError, match="expected rows to damage"):

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 from typer.testing import CliRunner
@@ -38,10 +39,10 @@ class OneAlarm:
     traffic = Traffic(Cluster.__new__(Cluster))
 
     def restores(self, _count: int) -> Iterator[CleanRestore]:
-        figures = {"age_seconds": 1.0, "restore_seconds": 2.0, "verify_seconds": 3.0, "rows": 10}
+        clean = CleanRestore(age_seconds=1, restore_seconds=2, verify_seconds=3, rows=10, share_proven=0.5, alarms=())
         alarm = CheckResult(name="schema", status="not_proven", detail="could not be checked: time-out")
-        yield CleanRestore(**figures, share_proven=0.5, alarms=())
-        yield CleanRestore(**figures, share_proven=None, alarms=(alarm,))
+        yield clean
+        yield replace(clean, share_proven=None, alarms=(alarm,))
 
 
 @pytest.fixture
