@@ -110,7 +110,7 @@ class BackupApi:
             if resource.endswith(":aws-sdk:backup:putRestoreValidationResult"):
                 return self._validate(argument, [argument["RestoreJobId"]])
             if resource.endswith(":aws-sdk:backup:listRestoreJobs"):
-                return {"RestoreJobs": self.backups.jobs_of("restore")}
+                return {"RestoreJobs": [job for job in self.backups.jobs_of("restore") if _asked_for(job, argument)]}
         except RefusedError as refusal:
             raise hooks.task_error(f"Backup.{refusal.code}", str(refusal)) from refusal
         return proceed(resource, argument)
@@ -256,6 +256,11 @@ def _locked_by(create_vault: hooks.Create) -> hooks.Create:
         return name, attributes
 
     return create
+
+
+def _asked_for(job: dict[str, Any], filters: dict[str, Any]) -> bool:
+    wanted = filters.get("ByRestoreTestingPlanArn")
+    return wanted in (None, job.get("CreatedBy", {}).get("RestoreTestingPlanArn"))
 
 
 def _testing_plan_arn(name: str) -> str:

@@ -172,8 +172,7 @@ def test_manifest_that_lacks_a_slice_fails_its_machine(proving: Proving) -> None
 
 
 def test_recovery_point_that_could_not_be_deleted_is_the_cause_of_the_reviews_failure(proving: Proving) -> None:
-    machines = proving.cloud.clients(proving.region).states.list_state_machines()["stateMachines"]
-    (machine,) = (each["stateMachineArn"] for each in machines if "RecoveryPointWatch" in each["name"])
+    machine = machine_named(proving, "RecoveryPointWatch")
     assert execute(proving.cloud, proving.region, machine)["findings"] == 0
     change = {"arn": proving.point, "status": "EXPIRED", "message": "Access denied"}
     proving.cloud.press("change-recovery-point", proving.region, **change)
@@ -182,6 +181,22 @@ def test_recovery_point_that_could_not_be_deleted_is_the_cause_of_the_reviews_fa
             execute(proving.cloud, proving.region, machine)
     finally:
         proving.cloud.press("change-recovery-point", proving.region, **change | {"status": "COMPLETED", "message": ""})
+
+
+def test_restore_test_that_never_happened_is_noticed_and_one_that_was_proven_is_enough(proving: Proving) -> None:
+    watch = machine_named(proving, "TestWatch")
+    with pytest.raises(LabError, match="NoProof"):
+        execute(proving.cloud, proving.region, watch)
+    plan = proving.deployment.output("Backup", "RestoreTestingPlanName")
+    [job] = proving.cloud.press("run-restore-test", proving.region, plan=plan)
+    expect_one_verdict(proving, job, "PASS")
+    execute(proving.cloud, proving.region, watch)
+
+
+def machine_named(proving: Proving, part: str) -> str:
+    machines = proving.cloud.clients(proving.region).states.list_state_machines()["stateMachines"]
+    (machine,) = (each["stateMachineArn"] for each in machines if part in each["name"])
+    return machine
 
 
 def kill(pid_file: Path) -> None:
