@@ -62,7 +62,7 @@ def server_that_does_not_answer(patient: Patient) -> None:
     patient.cluster.kill()
 
 
-@SERVICE.add(check="content", status="not_proven", seen="Every screen with accounts hangs.")
+@SERVICE.add(check="content", status="not_proven", seen="Every screen with accounts hangs.", on="server")
 def lock_that_nobody_lets_go(patient: Patient) -> None:
     """A prepared transaction of before the disaster came along, and holds a lock on a table for ever."""
     patient.statement_timeout_seconds = 0.3
