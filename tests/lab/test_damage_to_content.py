@@ -17,3 +17,7 @@ def test_restored_database_without_damage_passes_every_check(stage: Stage) -> No
 @pytest.mark.parametrize("damage", parameters([ROWS, HISTORY, OBJECTS]))
 def test_damage_is_found(stage: Stage, damage: Damage) -> None:
     assert_found(stage, damage)
+
+
+def test_damages_leave_nothing_behind(stage: Stage) -> None:
+    assert_undamaged_passes(stage)

@@ -8,7 +8,7 @@ from lab.damage.kinds import Damage
 from lab.damage.service import SERVICE
 from lab.damage.stage import Stage
 from lab.damage.storage import STORAGE
-from tests.lab.damaged import assert_found, parameters
+from tests.lab.damaged import assert_found, assert_undamaged_passes, parameters
 
 
 def test_copy_of_the_restored_cluster_without_damage_passes_every_check(stage: Stage) -> None:
@@ -21,3 +21,7 @@ def test_copy_of_the_restored_cluster_without_damage_passes_every_check(stage: S
 @pytest.mark.parametrize("damage", parameters([STORAGE, INTEGRITY, BUSINESS, SERVICE]))
 def test_damage_is_found(stage: Stage, damage: Damage) -> None:
     assert_found(stage, damage)
+
+
+def test_damages_leave_nothing_behind(stage: Stage) -> None:
+    assert_undamaged_passes(stage)
