@@ -26,6 +26,7 @@ from operations.terminal import (
     one_error,
     progress,
 )
+from recovery.checks import CHECKS
 from recovery.checks.invariant_files import find_files
 from recovery.checks.outcome import PACKAGED_INVARIANTS, counted
 from recovery.database import connect
@@ -40,6 +41,7 @@ DEFAULT_RPO_SECONDS = int((FULL.rpo or timedelta()).total_seconds())
 
 EXIT_STATUS = {"passed": EXIT_PASSED, "failed": EXIT_FAILED, "not_proven": EXIT_COULD_NOT}
 VERDICTS = {"passed": "PASS", "failed": "FAIL", "not_proven": "NOT_PROVEN"}
+_NAME_WIDTH = max(map(len, CHECKS))
 # Rows of one table that a person is shown; --json has every one that was found.
 SHOWN_ROWS = 10
 
@@ -176,7 +178,7 @@ def _verification_lines(verification: Verification, rpo_seconds: int) -> list[st
 
 def _check_line(check: CheckResult) -> Text:
     return Text.assemble(
-        (f"{VERDICTS[check.status]:<10}", STATUS_STYLES[check.status]), f" {check.name:<9} ", check.detail
+        (f"{VERDICTS[check.status]:<10}", STATUS_STYLES[check.status]), f" {check.name:<{_NAME_WIDTH}} ", check.detail
     )
 
 

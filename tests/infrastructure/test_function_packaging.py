@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from continuity import lambda_code, lambda_layer
+from recovery.checks.outcome import PACKAGED_INVARIANTS
 from tests.infrastructure.assemblies import ROOT, Assembly
 
 
@@ -54,6 +55,13 @@ def test_staged_code_is_complete_enough_to_import() -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_staged_code_carries_the_questions_about_the_rows() -> None:
+    folder, _ = lambda_code.staged_code()
+    packaged = {path.name for path in PACKAGED_INVARIANTS.glob("*.sql")}
+    assert packaged
+    assert {path.name for path in (folder / "recovery/invariants").iterdir()} == packaged
 
 
 def test_staged_code_carries_the_templates_of_its_pages() -> None:

@@ -131,7 +131,7 @@ def test_one_flipped_row_fails_with_status_1(dr: Dr, recorded: Path, database: C
     database.execute("UPDATE notes SET body = 'Note 7' WHERE id = 7")
     result = dr("verify", "--dsn", dsn, "--manifest", str(recorded))
     assert result.exit_code == 1
-    assert "FAIL       content   table public.notes" in result.stdout
+    assert "FAIL       content     table public.notes" in result.stdout
 
 
 def test_finding_is_narrowed_to_rows_of_the_source(dr: Dr, recorded: Path, database: Connection, dsn: str):

@@ -147,6 +147,14 @@ def test_every_packaged_file_can_be_read():
         assert invariant.tables
 
 
+def test_example_of_the_docs_can_be_asked(product: Connection, manifest: Manifest, cluster: Cluster, tmp_path: Path):
+    text = (Path(__file__).parents[2] / "docs/proof.md").read_text()
+    (tmp_path / "example.sql").write_text(text.split("```sql\n")[1].split("```")[0])
+    context = CheckContext(manifest=manifest, invariants=(tmp_path,))
+    result = run_check_at(cluster.dsn(product.info.dbname), "invariants", context)
+    assert (result.status, result.measurements) == ("passed", {"questions": 1}), result.detail
+
+
 def test_finding_says_what_which_and_what_to_do(ask: Ask):
     result = ask(question("SELECT id, body FROM public.notes WHERE id < 6 ORDER BY id;"))
     assert result.status == "failed"
