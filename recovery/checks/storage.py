@@ -8,12 +8,14 @@ is used only where nobody writes, which is known of a restored instance and not 
 from collections.abc import Callable, Mapping, Sequence
 
 import psycopg
-from psycopg.sql import SQL, Composable, Identifier, Literal
+from psycopg.sql import Composable
 
+from recovery.checks.amcheck import Amcheck, AmcheckMissingError
 from recovery.checks.findings import Findings, concluding
 from recovery.checks.outcome import Check, CheckContext, Outcome, Part, counted
 from recovery.checks.packing import Item, Range, blocks, oids, pack
 from recovery.database import Connection, Row, row, rows
+from recovery.manifest import read_database
 
 # An autovacuum that is in a lock's way is cancelled after deadlock_timeout, one second unless somebody changed it.
 _LOCK_TIMEOUT = "10s"
@@ -31,9 +33,11 @@ DAMAGE = (
 _RELATIONS = """
 SELECT CASE WHEN c.relkind <> 'i' THEN 'heap' ELSE a.amname END AS kind, c.oid::bigint AS oid,
        c.oid::regclass::text AS label, pg_relation_size(c.oid) AS size
-FROM pg_class AS c JOIN pg_am AS a ON a.oid = c.relam LEFT JOIN pg_index AS i ON i.indexrelid = c.oid
+FROM pg_class AS c LEFT JOIN pg_am AS a ON a.oid = c.relam LEFT JOIN pg_index AS i ON i.indexrelid = c.oid
 WHERE c.relpersistence <> 't'
   AND (c.relkind IN ('r', 't', 'm') AND a.amname = 'heap'
+       -- a sequence is a heap of one row, which amcheck reads since PostgreSQL 15
+       OR c.relkind = 'S' AND current_setting('server_version_num')::int >= 150000
        OR c.relkind = 'i' AND a.amname = ANY (%s) AND i.indisvalid AND i.indisready AND i.indislive)
 ORDER BY c.relnamespace, label
 """
@@ -49,94 +53,6 @@ SELECT i.indexrelid::regclass::text AS label, i.indrelid::regclass::text AS of_t
 FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid
 WHERE NOT (i.indisvalid AND i.indisready AND i.indislive) AND c.relpersistence <> 't' ORDER BY 1
 """
-
-_AMCHECK = """
-SELECT n.nspname AS schema, p.proname AS name, p.pronargs AS arguments, e.extversion AS version,
-       has_schema_privilege(n.oid, 'USAGE') AND has_function_privilege(p.oid, 'EXECUTE') AS usable
-FROM pg_extension AS e JOIN pg_depend AS d ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid
-     AND d.classid = 'pg_proc'::regclass AND d.deptype = 'e'
-JOIN pg_proc AS p ON p.oid = d.objid JOIN pg_namespace AS n ON n.oid = p.pronamespace
-WHERE e.extname = 'amcheck' AND p.proname IN ('verify_heapam', 'bt_index_check', 'bt_index_parent_check',
-                                              'gin_index_check')
-"""
-
-
-class AmcheckMissingError(RuntimeError):
-    """amcheck is not there, or the role may not use it: nothing can be said about the files."""
-
-
-class Amcheck:
-    """The functions of the extension amcheck, as far as this server has them and this role may use them.
-
-    Raises :class:`AmcheckMissingError`.
-    """
-
-    def __init__(self, connection: Connection) -> None:
-        found = rows(connection, _AMCHECK)
-        role = connection.info.user
-        if not found:
-            raise AmcheckMissingError(
-                "expected the extension amcheck in the database, found none: run the bootstrap on the primary, or"
-                " CREATE EXTENSION amcheck SCHEMA continuity there, and take a new backup"
-            )
-        refused = sorted({each["name"] for each in found if not each["usable"]})
-        if refused:
-            raise AmcheckMissingError(
-                f"expected to execute {', '.join(refused)} of amcheck as {role}, found no right to: run the bootstrap"
-                f" as a role that may grant it, or GRANT EXECUTE on each to {role}"
-            )
-        self._schema: str = found[0]["schema"]
-        # The longest list of arguments that each function takes in this version.
-        self._arguments = {each["name"]: each["arguments"] for each in sorted(found, key=lambda e: e["arguments"])}
-
-    @property
-    def index_methods(self) -> list[str]:
-        """The kinds of indexes that can be checked."""
-        return ["btree", "gin"] if "gin_index_check" in self._arguments else ["btree"]
-
-    def heap(self, table: int, extent: Range) -> Composable:
-        """The query that lists what is wrong with a table; it stops at the first block that has something."""
-        return self._call(
-            "SELECT blkno, offnum, msg FROM {}(relation => {}::oid::regclass, on_error_stop => true,"
-            " check_toast => true, startblock => {}, endblock => {})",
-            "verify_heapam",
-            table,
-            Literal(extent.first),
-            Literal(None if extent.end is None else extent.end - 1),
-        )
-
-    def heaps(self) -> Composable:
-        """The query that lists those of many tables, ``oids``, that have something wrong."""
-        return SQL(
-            "SELECT DISTINCT asked.oid::bigint AS oid FROM unnest(%(oids)s::oid[]) AS asked(oid),"
-            " LATERAL {}(relation => asked.oid::regclass, on_error_stop => true, check_toast => true)"
-        ).format(Identifier(self._schema, "verify_heapam"))
-
-    def btrees(self) -> Composable:
-        """The query that raises when one of many B-trees, ``oids``, is damaged or misses a row of its table."""
-        return SQL(
-            "SELECT {}(asked.oid::regclass, heapallindexed => true{}) FROM unnest(%(oids)s::oid[]) AS asked(oid)"
-        ).format(Identifier(self._schema, "bt_index_check"), self._unique("bt_index_check"))
-
-    def btree(self, index: int, *, parents: bool) -> Composable:
-        """The query that raises when a B-tree is damaged or misses a row of its table."""
-        name = "bt_index_parent_check" if parents else "bt_index_check"
-        # PostgreSQL says of rootdescend that it helps to develop B-trees, and hardly with damage that occurs.
-        descend = SQL(", rootdescend => false" if parents else "")
-        query = "SELECT {}({}::oid::regclass, heapallindexed => true{}{})"
-        return self._call(query, name, index, descend, self._unique(name))
-
-    def gin(self, index: int) -> Composable:
-        """The query that raises when a GIN index is damaged; what rows it holds is not looked at."""
-        return self._call("SELECT {}({}::oid::regclass)", "gin_index_check", index)
-
-    def _unique(self, name: str) -> Composable:
-        # PostgreSQL 17 added checkunique as the last argument of both.
-        longest = {"bt_index_check": 3, "bt_index_parent_check": 4}[name]
-        return SQL(", checkunique => true" if self._arguments[name] == longest else "")
-
-    def _call(self, query: str, name: str, oid: int, *more: Composable) -> Composable:
-        return SQL(query).format(Identifier(self._schema, name), Literal(oid), *more)  # pyright: ignore[reportArgumentType]
 
 
 def divide(connection: Connection, _context: CheckContext) -> Sequence[Part]:
@@ -158,18 +74,7 @@ def check_storage(connection: Connection, context: CheckContext, part: Part) -> 
         return findings.outcome("no index is invalid")
     amcheck = Amcheck(connection)
     extent = blocks(part)
-    names: Mapping[int, Row] = {
-        each["oid"]: each
-        for each in rows(
-            connection,
-            "SELECT oid::bigint, oid::regclass::text AS label, relnamespace = 'pg_catalog'::regnamespace AS system,"
-            " pg_relation_size(oid) / current_setting('block_size')::int AS blocks,"
-            # VACUUM and ANALYZE count, and nothing but VACUUM shortens a file, which counts again.
-            " relpages AS counted"
-            " FROM pg_class WHERE oid = ANY (%s)",
-            (oids(part, "heap") + oids(part, "btree") + oids(part, "gin"),),
-        )
-    }
+    names = {each["oid"]: each for each in _relations(connection, context, part)}
     for kind, look in _LOOKS.items():
         sound = _sound(connection, amcheck, kind, [names[oid] for oid in oids(part, kind) if oid in names], context)
         for oid in oids(part, kind):
@@ -184,6 +89,23 @@ def check_storage(connection: Connection, context: CheckContext, part: Part) -> 
             findings.faults += [f"{_NOUNS[kind]} {names[oid]['label']}: {fault}" for fault in faults]
             findings.counts[_COUNTS[kind]] += 1
     return findings.outcome(_describe(findings.counts))
+
+
+def _relations(connection: Connection, context: CheckContext, part: Part) -> list[Row]:
+    """What is known of the relations of a part; ``counted`` are the blocks that a file had when they were counted.
+
+    VACUUM and ANALYZE count, and nothing but VACUUM shortens a file, which counts again: a physical copy's files are no
+    shorter than that. A logical copy may have brought along the counts of other files.
+    """
+    identifier = read_database(connection).system_identifier
+    physical = identifier is not None and identifier == context.manifest.database.system_identifier
+    return rows(
+        connection,
+        "SELECT oid::bigint, oid::regclass::text AS label, relnamespace = 'pg_catalog'::regnamespace AS system,"
+        " pg_relation_size(oid) / current_setting('block_size')::int AS blocks,"
+        " CASE WHEN %s THEN relpages ELSE 0 END AS counted FROM pg_class WHERE oid = ANY (%s)",
+        (physical, oids(part, "heap") + oids(part, "btree") + oids(part, "gin")),
+    )
 
 
 def _sound(

@@ -161,6 +161,22 @@ def test_truncated_file_is_found(papers: Connection, manifest: Manifest, check: 
     assert "table public.papers: has 1 blocks" in result.detail
 
 
+def test_counts_of_other_files_say_nothing_of_a_logical_copy(papers: Connection, manifest: Manifest, check: Check):
+    papers.execute("SELECT pg_restore_relation_stats('schemaname', 'public', 'relname', 'papers', 'relpages', 9000)")
+    assert check("storage", manifest).status == "failed"
+    another = manifest.database.model_copy(update={"system_identifier": "1"})
+    assert check("storage", manifest.model_copy(update={"database": another})).status == "passed"
+
+
+@pytest.mark.usefixtures("without_checksums")
+def test_damaged_sequence_is_found(papers: Connection, check: Check, corrupt: Corrupt):
+    papers.execute("CREATE SEQUENCE numbers")
+    corrupt("numbers", block=0, at=HEADER_LENGTH, data=b"\xff")
+    result = check("storage", take_manifest(papers))
+    assert result.status == "failed"
+    assert "public.numbers: block 0" in result.detail
+
+
 def test_vacuum_that_shortens_a_table_is_no_damage(papers: Connection, manifest: Manifest, check: Check):
     papers.execute("ANALYZE papers")
     papers.execute("DELETE FROM papers WHERE id > 100")
@@ -230,6 +246,6 @@ def test_parts_cover_every_relation_once(manifest: Manifest, papers: Connection,
     expected = rows(
         papers,
         "SELECT c.oid::bigint FROM pg_class AS c LEFT JOIN pg_am AS a ON a.oid = c.relam"
-        " WHERE relkind IN ('r', 't', 'm') OR relkind = 'i' AND amname IN ('btree', 'gin')",
+        " WHERE relkind IN ('r', 't', 'm', 'S') OR relkind = 'i' AND amname IN ('btree', 'gin')",
     )
     assert sorted(planned) == sorted(each["oid"] for each in expected)
