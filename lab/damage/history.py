@@ -40,7 +40,7 @@ def database_of_another_environment(patient: Patient) -> None:
     create(other.cluster, users=20, transactions=50)
 
 
-@HISTORY.add(check="identity", seen="Umlauts and Devanagari sort differently.")
+@HISTORY.add(check="identity", seen="Names sort and compare differently.")
 def database_of_another_locale(patient: Patient) -> None:
     """The database was created with another locale before its rows were loaded."""
     patient.run(f"UPDATE pg_database SET datcollate = 'POSIX', datctype = 'POSIX' WHERE datname = '{DATABASE}'")

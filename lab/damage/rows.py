@@ -11,9 +11,7 @@ OTHER_OLD = "(SELECT id FROM transactions WHERE updated_at < now() - interval '6
 QUIET_USER = "(SELECT id FROM users WHERE updated_at < now() - interval '60 days' ORDER BY id LIMIT 1)"
 
 
-@ROWS.add(
-    check="content", seen="One purchase of spring is missing from a student's list; every total still looks right."
-)
+@ROWS.add(check="content", seen="One purchase of spring is missing from a student's list, and nobody looks there.")
 def lost_old_row(patient: Patient) -> None:
     """One transaction that is months old is gone."""
     patient.run(f"DELETE FROM transactions WHERE id = {OLD}")
@@ -170,7 +168,7 @@ def changed_json(patient: Patient) -> None:
     patient.silently(f"UPDATE transactions SET tags = '[\"tag9\"]' WHERE id = {OLD}")
 
 
-@ROWS.add(check="content", seen="Names in Devanagari read as à¤\x9bà¤¾: the text was read as Latin-1 once.")
+@ROWS.add(check="content", seen="Names in Devanagari read as accented Latin letters without sense.")
 def wrong_encoding(patient: Patient) -> None:
     """Text that is not ASCII was loaded in the wrong encoding."""
     patient.silently(
