@@ -39,15 +39,15 @@ CREATE TABLE IF NOT EXISTS continuity.heartbeat (
 );
 """
 
-# What a look at the files may execute; each in whatever forms this version of amcheck has it.
+# What a look at the files executes: of each function the form with the most arguments that this version has.
 _AMCHECK_FUNCTIONS = """
-SELECT p.oid::regprocedure::text AS function, has_function_privilege(%(role)s, p.oid, 'EXECUTE') AS allowed
+SELECT DISTINCT ON (p.proname) p.oid::regprocedure::text AS function, has_function_privilege(%(role)s, p.oid, 'EXECUTE') AS allowed
 FROM pg_extension AS e JOIN pg_depend AS d ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid
      AND d.classid = 'pg_proc'::regclass AND d.deptype = 'e'
 JOIN pg_proc AS p ON p.oid = d.objid
 WHERE e.extname = 'amcheck' AND p.proname IN ('verify_heapam', 'bt_index_check', 'bt_index_parent_check',
                                               'gin_index_check')
-ORDER BY 1
+ORDER BY p.proname, p.pronargs DESC
 """
 
 # Roles belong to the whole cluster, while locks belong to one database: bootstraps of two databases can still meet in

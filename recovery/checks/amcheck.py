@@ -5,14 +5,16 @@ from psycopg.sql import SQL, Composable, Identifier, Literal
 from recovery.checks.packing import Range
 from recovery.database import Connection, rows
 
+# Of each function the form with the most arguments, which is the only one used.
 _AMCHECK = """
-SELECT n.nspname AS schema, p.proname AS name, p.pronargs AS arguments, e.extversion AS version,
+SELECT DISTINCT ON (p.proname) n.nspname AS schema, p.proname AS name, p.pronargs AS arguments, e.extversion AS version,
        has_schema_privilege(n.oid, 'USAGE') AND has_function_privilege(p.oid, 'EXECUTE') AS usable
 FROM pg_extension AS e JOIN pg_depend AS d ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid
      AND d.classid = 'pg_proc'::regclass AND d.deptype = 'e'
 JOIN pg_proc AS p ON p.oid = d.objid JOIN pg_namespace AS n ON n.oid = p.pronamespace
 WHERE e.extname = 'amcheck' AND p.proname IN ('verify_heapam', 'bt_index_check', 'bt_index_parent_check',
                                               'gin_index_check')
+ORDER BY p.proname, p.pronargs DESC
 """
 
 
@@ -41,8 +43,7 @@ class Amcheck:
                 f" as a role that may grant it, or GRANT EXECUTE on each to {role}"
             )
         self._schema: str = found[0]["schema"]
-        # The longest list of arguments that each function takes in this version.
-        self._arguments = {each["name"]: each["arguments"] for each in sorted(found, key=lambda e: e["arguments"])}
+        self._arguments = {each["name"]: each["arguments"] for each in found}
 
     @property
     def index_methods(self) -> list[str]:

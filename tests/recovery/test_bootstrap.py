@@ -106,9 +106,9 @@ def test_amcheck_is_added_for_the_verifier_alone(connection: Connection, dsn: st
     assert "extension amcheck" in report.created
     assert report.refused == ()
     with signed_in(dsn, VERIFIER_ROLE) as verifier:
-        verifier.execute("SELECT continuity.bt_index_check('continuity.heartbeat_pkey', true)")
+        verifier.execute("SELECT continuity.bt_index_check('continuity.heartbeat_pkey', true, true)")
     with signed_in(dsn, HEARTBEAT_ROLE) as pulse, pytest.raises(psycopg.errors.InsufficientPrivilege):
-        pulse.execute("SELECT continuity.bt_index_check('continuity.heartbeat_pkey', true)")
+        pulse.execute("SELECT continuity.bt_index_check('continuity.heartbeat_pkey', true, true)")
 
 
 def test_amcheck_that_lies_elsewhere_is_used_as_it_is(connection: Connection, dsn: str):
@@ -116,7 +116,7 @@ def test_amcheck_that_lies_elsewhere_is_used_as_it_is(connection: Connection, ds
     assert "extension amcheck" not in bootstrap(connection).created
     assert bootstrap(connection).created == ()
     with signed_in(dsn, VERIFIER_ROLE) as verifier:
-        verifier.execute("SELECT tools.bt_index_check('continuity.heartbeat_pkey', true)")
+        verifier.execute("SELECT tools.bt_index_check('continuity.heartbeat_pkey', true, true)")
 
 
 def test_grant_of_amcheck_that_is_refused_is_reported(connection: Connection, cluster: Cluster):
@@ -124,7 +124,9 @@ def test_grant_of_amcheck_that_is_refused_is_reported(connection: Connection, cl
     bootstrap(connection)
     master = f"master_{uuid4().hex[:8]}"
     name = connection.info.dbname
-    connection.execute("REVOKE EXECUTE ON FUNCTION continuity.bt_index_check(regclass) FROM restore_verifier")
+    connection.execute(
+        "REVOKE EXECUTE ON FUNCTION continuity.bt_index_check(regclass, boolean, boolean) FROM restore_verifier"
+    )
     connection.execute(f"CREATE ROLE {master} LOGIN PASSWORD 'x'".encode())
     connection.execute(
         f'ALTER DATABASE "{name}" OWNER TO {master}; GRANT USAGE ON SCHEMA continuity TO {master}'.encode()

@@ -207,7 +207,8 @@ def test_without_amcheck_nothing_is_proven(papers: Connection, manifest: Manifes
 
 
 def test_without_the_right_to_amcheck_nothing_is_proven(papers: Connection, manifest: Manifest, dsn: str):
-    papers.execute(f"REVOKE EXECUTE ON FUNCTION continuity.bt_index_check(regclass) FROM {VERIFIER_ROLE}".encode())
+    used = "continuity.bt_index_check(regclass, boolean, boolean)"
+    papers.execute(f"REVOKE EXECUTE ON FUNCTION {used} FROM {VERIFIER_ROLE}".encode())
     verifier = make_conninfo(dsn, user=VERIFIER_ROLE, password="")
     result = run_check_at(verifier, "storage", CheckContext(manifest=manifest))
     assert result.status == "not_proven"
