@@ -46,6 +46,8 @@ def tool_environment(cloud: Cloud) -> dict[str, str]:
     return cloud.environment | {
         "PATH": os.pathsep.join([str(python), str(CHECKOUT / "node_modules" / ".bin"), os.environ.get("PATH", "")]),
         "JSII_NODE": str(python / "node"),
+        # What a tool leaves behind when it is killed goes with the lab.
+        "TMPDIR": str(cloud.folder),
         "CDK_DISABLE_LEGACY_EXPORT_WARNING": "1",
         "NO_COLOR": "1",
         "CI": "true",  # the CLI then writes its progress to standard output, line by line

@@ -89,15 +89,14 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     _require_same_restore(key, evidence, made)
     # AWS Backup comes before the seal: should the seal fail for good, what AWS Backup holds is still what is recorded.
     # And the record is sealed whether or not AWS Backup takes the verdict.
+    untold = _untold(restore, key, evidence)
     try:
-        if restore.restore_job_id is not None and restore.completed:
-            _tell_backup(restore.restore_job_id, evidence)
-    except (ClientError, BotoCoreError) as error:
-        raise NotToldError(f"the verdict {evidence.verdict} stands at {key}; AWS Backup: {error}") from error
-    finally:
         is_sealed_now = seal(store, database, key, lambda: page_of(evidence))
         if is_first or is_sealed_now:
             _publish(settings, evidence)
+    finally:
+        if untold is not None:  # before whatever the seal raised: the machine must not mark the job without the record
+            raise untold
     logger.info("restore judged", extra={"verdict": evidence.verdict, "key": key})
     return {"verdict": evidence.verdict, "evidence_key": key, "summary": evidence.summary}
 
@@ -211,6 +210,17 @@ def _publish(settings: EvidenceSettings, evidence: Evidence) -> None:
         if objective.rpo_measured_seconds is not None:
             metrics["MeasuredRpoSeconds"] = (SECONDS, objective.rpo_measured_seconds)
     publish(settings, metrics)
+
+
+def _untold(restore: Restore, key: str, evidence: Evidence) -> NotToldError | None:
+    """Tell AWS Backup, where it has a job that completed; what it did not take comes back as the error to raise."""
+    if restore.restore_job_id is None or not restore.completed:
+        return None
+    try:
+        _tell_backup(restore.restore_job_id, evidence)
+    except (ClientError, BotoCoreError) as error:
+        return NotToldError(f"the verdict {evidence.verdict} stands at {key}; AWS Backup: {error}")
+    return None
 
 
 def _tell_backup(restore_job_id: str, evidence: Evidence) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from recovery import objectives
-from tests.infrastructure.assemblies import Assembly, text_of
+from tests.infrastructure.assemblies import ROOT, Assembly, text_of
 
 PLACES = ["Backup", "RecoveryStandby"]
 
@@ -68,6 +68,8 @@ def test_inline_map_cannot_outgrow_the_history_of_an_execution(machine: dict[str
     events_a_part = 2 + 2 + 3 * (1 + retries) + 2
     assert few["NumericLessThanEquals"] * events_a_part <= 25_000 - 1_000
     assert (few["Next"], machine["States"]["FewChecks?"]["Default"]) == ("Checks", "ManyChecks")
+    decision = (ROOT / "docs" / "decisions" / "0009-work-in-parts.md").read_text()
+    assert f"Up to {few['NumericLessThanEquals']} parts" in decision
 
 
 def test_beyond_that_every_part_is_an_execution_of_its_own_and_the_judge_decides(machine: dict[str, Any]) -> None:

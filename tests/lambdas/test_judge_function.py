@@ -5,8 +5,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from botocore.exceptions import ConnectionClosedError
 from botocore.stub import ANY, Stubber
 
+from lambdas.judge_restore.handler import NotToldError
 from lambdas.judge_restore.handler import handler as judge_restore
 
 Stub = Callable[[str], Stubber]
@@ -65,3 +67,19 @@ def test_verdict_and_measurements_are_published(context: Any, stubbed: Stub, cap
     (metric,) = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
     assert metric["RestoreVerified"] == [0.0]
     assert "MeasuredRtoSeconds" not in metric, "what was not measured is not published"
+
+
+@pytest.mark.usefixtures("bucket")
+def test_verdict_that_is_kept_but_not_told_is_told_apart_whatever_else_fails(
+    context: Any, stubbed: Stub, monkeypatch: pytest.MonkeyPatch
+):
+    """The state machine marks a job only when there is no record that could say otherwise."""
+
+    def fail(*_: object) -> bool:
+        raise ConnectionClosedError(endpoint_url="https://s3")
+
+    monkeypatch.setattr("lambdas.judge_restore.handler.seal", fail)
+    stubbed("backup").add_client_error("put_restore_validation_result", "ThrottlingException", "slow down")
+    error = {"Error": "x", "Cause": "y"}
+    with pytest.raises(NotToldError, match=r"the verdict FAIL stands at .*job-1.json; AWS Backup: .*slow down"):
+        judge_restore({"input": restore_event(), "error": error, "execution": "execution-1"}, context)
