@@ -41,7 +41,8 @@ CREATE TABLE IF NOT EXISTS continuity.heartbeat (
 
 # What a look at the files executes: of each function the form with the most arguments that this version has.
 _AMCHECK_FUNCTIONS = """
-SELECT DISTINCT ON (p.proname) p.oid::regprocedure::text AS function, has_function_privilege(%(role)s, p.oid, 'EXECUTE') AS allowed
+SELECT DISTINCT ON (p.proname) p.oid::regprocedure::text AS function,
+       has_function_privilege(%(role)s, p.oid, 'EXECUTE') AS allowed
 FROM pg_extension AS e JOIN pg_depend AS d ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid
      AND d.classid = 'pg_proc'::regclass AND d.deptype = 'e'
 JOIN pg_proc AS p ON p.oid = d.objid
