@@ -89,10 +89,22 @@ def test_verifier_may_use_amcheck(manifest: Manifest, dsn: str):
     assert result.status == "passed", result.detail
 
 
-def test_parents_of_btrees_are_checked_where_nobody_writes(manifest: Manifest, dsn: str):
+def test_parents_of_btrees_may_be_checked_by_the_verifier(manifest: Manifest, dsn: str):
     verifier = make_conninfo(dsn, user=VERIFIER_ROLE, password="")
     context = CheckContext(manifest=manifest, restore_started_at=datetime.now(UTC))
     assert run_check_at(verifier, "storage", context).status == "passed"
+
+
+@pytest.mark.usefixtures("without_checksums")
+def test_parent_that_leads_past_its_children_is_found_where_nobody_writes(
+    manifest: Manifest, check: Check, corrupt: Corrupt
+):
+    # The root's second entry says where its second leaf begins: at 367, not at 300.
+    corrupt("papers_pkey", block=3, item=2, at=INDEX_KEY, data=(300).to_bytes(4, "little"))
+    assert check("storage", manifest).status == "passed"
+    result = check("storage", manifest, restore_started_at=datetime.now(UTC))
+    assert result.status == "failed"
+    assert "B-tree public.papers_pkey" in result.detail
 
 
 def test_writer_that_will_not_yield_is_no_reason_to_prove_nothing(
