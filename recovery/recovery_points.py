@@ -13,6 +13,7 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_pascal
 
 from recovery import objectives
+from recovery.schema import summary
 
 Kind = Literal["expired", "overdue", "incomplete", "warned", "stuck", "stopped", "failed", "missing", "left_over"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -126,10 +127,10 @@ class Review(BaseModel):
 
     @property
     def summary(self) -> str:
-        """All findings in one text for a person."""
+        """The first findings in one text for a person, and how many there are besides."""
         if not self.findings:
             return f"all {self.points} recovery points of {self.vault} are as they should be"
-        return f"vault {self.vault}: " + "; ".join(finding.sentence for finding in self.findings)
+        return f"vault {self.vault}: " + summary([finding.sentence for finding in self.findings])
 
 
 def review(inventory: Inventory, *, now: datetime) -> Review:

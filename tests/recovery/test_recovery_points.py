@@ -130,3 +130,10 @@ def test_instance_of_a_restore_test_is_left_over_once_it_should_be_deleted(age: 
 def test_findings_are_counted_by_kind() -> None:
     counts = found(point("EXPIRED"), point("EXPIRED"), point("STOPPED")).counts
     assert (counts["expired"], counts["stopped"], counts["stuck"]) == (2, 1, 0)
+
+
+def test_text_for_a_person_stays_short_however_much_was_found() -> None:
+    """It becomes the cause of a failed execution, of which Step Functions keeps 32 KiB."""
+    text = found(*(point("EXPIRED", StatusMessage="x" * 200) for _ in range(1000))).summary
+    assert len(text) < 8_000
+    assert text.endswith("; and 992 more")
