@@ -19,6 +19,7 @@ from recovery.database import Connection, Row, rows
 
 # The tables are asked, never an index that may lie; and nothing is believed of their rows.
 _DISTRUST = {
+    "enable_seqscan": "on",
     "enable_indexscan": "off",
     "enable_indexonlyscan": "off",
     "enable_bitmapscan": "off",

@@ -137,7 +137,7 @@ def behind(index: str, statement: str) -> str:
         (
             CATALOG + "ALTER TABLE debts ALTER amount DROP NOT NULL; UPDATE debts SET amount = NULL WHERE id IN (2, 4);"
             "UPDATE pg_attribute SET attnotnull = true WHERE attrelid = 'debts'::regclass AND attname = 'amount'",
-            "table public.debts: 2 rows against not null of amount",
+            "table public.debts: 2 rows against not null of amount (public.debts (",
         ),
         (
             "ALTER DOMAIN paisa DROP CONSTRAINT paisa_check; UPDATE debts SET cost = -1 WHERE id = 2;"
@@ -180,6 +180,15 @@ def test_violation_is_found_whatever_the_catalog_claims(house: Connection, check
     result = check("constraints", manifest)
     assert result.status == "failed", result.detail
     assert finding in result.detail
+
+
+def test_index_that_lies_is_not_asked_even_where_the_planner_prefers_it(house: Connection, check: Check):
+    manifest = take_manifest(house)
+    name = house.info.dbname
+    for setting in ("seq_page_cost = 1000", "random_page_cost = 0", "cpu_index_tuple_cost = 0"):
+        house.execute(f'ALTER DATABASE "{name}" SET {setting}'.encode())
+    house.execute(behind("people_phone_key", "INSERT INTO people VALUES (301, '+91901', 'x', 1)").encode())
+    assert "unique index public.people_phone_key should have refused 1 key" in check("constraints", manifest).detail
 
 
 def test_values_are_not_shown(house: Connection, check: Check):
