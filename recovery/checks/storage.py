@@ -92,10 +92,11 @@ def check_storage(connection: Connection, context: CheckContext, part: Part) -> 
 
 
 def _relations(connection: Connection, context: CheckContext, part: Part) -> list[Row]:
-    """What is known of the relations of a part; ``counted`` are the blocks that a file had when they were counted.
+    """What is known of the relations of a part; ``least`` are the blocks that the rows take that were counted in it.
 
-    VACUUM and ANALYZE count, and nothing but VACUUM shortens a file, which counts again: a physical copy's files are no
-    shorter than that. A logical copy may have brought along the counts of other files.
+    VACUUM and ANALYZE count, and nothing but VACUUM shortens a file, which counts again. They count blocks too, but
+    empty ones at a file's end come without a log record: a restore does not have them. A logical copy may have brought
+    along the counts of other files.
     """
     identifier = read_database(connection).system_identifier
     physical = identifier is not None and identifier == context.manifest.database.system_identifier
@@ -103,7 +104,10 @@ def _relations(connection: Connection, context: CheckContext, part: Part) -> lis
         connection,
         "SELECT oid::bigint, oid::regclass::text AS label, relnamespace = 'pg_catalog'::regnamespace AS system,"
         " pg_relation_size(oid) / current_setting('block_size')::int AS blocks,"
-        " CASE WHEN %s THEN relpages ELSE 0 END AS counted FROM pg_class WHERE oid = ANY (%s)",
+        # A page has a header of 24 bytes, and a row takes 28 at least: its own header and a line pointer.
+        " reltuples::bigint AS counted, CASE WHEN %s AND reltuples > 0"
+        " THEN ceil(reltuples / ((current_setting('block_size')::int - 24) / 28))::bigint ELSE 0 END AS least"
+        " FROM pg_class WHERE oid = ANY (%s)",
         (physical, oids(part, "heap") + oids(part, "btree") + oids(part, "gin")),
     )
 
@@ -117,7 +121,7 @@ def _sound(
     than to answer.
     """
     if kind == "heap":
-        asked = [each["oid"] for each in relations if each["blocks"] > 0 and each["counted"] <= each["blocks"]]
+        asked = [each["oid"] for each in relations if each["blocks"] >= max(each["least"], 1)]
         query = amcheck.heaps()
     elif kind == "btree":
         asked = [each["oid"] for each in relations if not _quiet(each, context)]
@@ -157,8 +161,11 @@ def _survey(connection: Connection, findings: Findings) -> None:
 def _look_at_heap(
     connection: Connection, amcheck: Amcheck, relation: Row, extent: Range, _context: CheckContext
 ) -> list[str]:
-    if relation["blocks"] < relation["counted"]:
-        return [f"has {relation['blocks']} blocks, and {relation['counted']} when they were last counted: it was cut"]
+    if relation["blocks"] < relation["least"]:
+        return [
+            f"has {relation['blocks']} blocks, too few for the {relation['counted']} rows that were counted in it last:"
+            " it was cut"
+        ]
     if extent.first >= relation["blocks"]:  # empty, or vacuumed away since the parts were planned
         return []
     end = None if extent.end is None else min(extent.end, relation["blocks"])
