@@ -35,9 +35,14 @@ MANIFESTS_OWN_MOMENT = 4
 
 @dataclass(frozen=True, kw_only=True)
 class CleanRestore:
-    """One restore: to a moment ``age_seconds`` after its manifest. ``share_proven`` is of the rows, 0 to 1."""
+    """One restore: to a moment ``age_seconds`` after its manifest. ``share_proven`` is of the rows, 0 to 1.
+
+    The manifest left out what was younger than ``unsettled_seconds``: the age of the oldest transaction open beside it,
+    an hour more where that one was prepared.
+    """
 
     age_seconds: float
+    unsettled_seconds: float
     restore_seconds: float
     verify_seconds: float
     rows: int
@@ -82,7 +87,9 @@ class CleanRestores:
             "false_alarms": [each.model_dump(mode="json") for each in self.false_alarms],
             "share_proven": {"min": min(self.shares), "median": statistics.median(self.shares)},
             "rows": {"min": min(step.rows for step in self.steps), "max": max(step.rows for step in self.steps)},
+            "longest_unsettled_seconds": round(max(step.unsettled_seconds for step in self.steps), 3),
             "median_seconds": {
+                "unsettled": round(self._median("unsettled_seconds"), 3),
                 "age": round(self._median("age_seconds"), 3),
                 "restore": round(self._median("restore_seconds"), 3),
                 "verify": round(self._median("verify_seconds"), 3),
@@ -134,6 +141,7 @@ class Product:
         share = content.get("share_proven")
         return CleanRestore(
             age_seconds=(moment - manifest.taken_at).total_seconds(),
+            unsettled_seconds=(manifest.taken_at - manifest.settled_at).total_seconds(),
             restore_seconds=ready - began,
             verify_seconds=time.monotonic() - ready,
             rows=int(content.get("rows") or 0),

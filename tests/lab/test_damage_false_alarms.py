@@ -39,7 +39,15 @@ class OneAlarm:
     traffic = Traffic(Cluster.__new__(Cluster))
 
     def restores(self, _count: int) -> Iterator[CleanRestore]:
-        clean = CleanRestore(age_seconds=1, restore_seconds=2, verify_seconds=3, rows=10, share_proven=0.5, alarms=())
+        clean = CleanRestore(
+            age_seconds=1,
+            unsettled_seconds=4,
+            restore_seconds=2,
+            verify_seconds=3,
+            rows=10,
+            share_proven=0.5,
+            alarms=(),
+        )
         alarm = CheckResult(name="schema", status="not_proven", detail="could not be checked: time-out")
         yield clean
         yield replace(clean, share_proven=None, alarms=(alarm,))
@@ -67,4 +75,4 @@ def test_json_holds_figures_and_alarms() -> None:
     record = json.loads(CliRunner().invoke(app, ["clean", "--restores", "2", "--json"]).stdout)
     assert (record["restores"], len(record["false_alarms"])) == (2, 1)
     assert record["share_proven"] == {"min": 0.5, "median": 0.5}
-    assert record["median_seconds"] == {"age": 1.0, "restore": 2.0, "verify": 3.0}
+    assert record["median_seconds"] == {"unsettled": 4, "age": 1, "restore": 2, "verify": 3}
