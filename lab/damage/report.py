@@ -8,6 +8,7 @@ from rich.table import Table
 
 from lab.damage.kinds import Damage
 from lab.damage.matrix import DAMAGES, GROUPS, Finding
+from lab.damage.traffic import ACTS
 
 LONGEST_SHOWN = 120
 
@@ -26,6 +27,17 @@ is written by `.venv/bin/python -m lab damage --docs docs/damage.md`, and a test
 |---|---|
 """
 
+_CLEAN = """\
+## No false alarms
+
+`.venv/bin/python -m lab clean --restores 100` does the opposite: nothing is damaged, and no check may fail or stay
+unproven. A primary is written to all the time; again and again a manifest is taken of it, and a moment at or after the
+manifest is restored and verified. Who writes, each on a connection of its own:
+
+| writer | what it does |
+|---|---|
+"""
+
 _ANSWERS = {"failed": "failed", "not_proven": "not proven", "passed": "passed"}
 
 
@@ -38,6 +50,8 @@ def page() -> str:
         lines += ["", f"## {group.name}", "", group.about, ""]
         lines += ["| damage | what is done | what a person would see | found by |", "|---|---|---|---|"]
         lines += [_row(damage) for damage in group.damages]
+    lines += ["", _CLEAN.rstrip("\n")]
+    lines += [f"| `{act.__name__}` | {_first_line(act.__doc__)} |" for act in ACTS]
     return "\n".join([*lines, ""])
 
 
@@ -71,6 +85,10 @@ def record(finding: Finding) -> dict[str, Any]:
         "seconds": round(finding.seconds, 3),
         "finding": finding.detail,
     }
+
+
+def _first_line(text: str | None) -> str:
+    return (text or "").split("\n", 1)[0]
 
 
 def _row(damage: Damage) -> str:

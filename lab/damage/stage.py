@@ -66,6 +66,7 @@ class Stage:
         self.asked_for = self.source.now()
         self.source.ship()
         self.restore_started_at = self.source.now()
+        self.source.cluster.kill()
         self.restored = self.source.restore("restored", self.asked_for)
         with self.restored.connect() as admin:  # nobody needs them here, and every copy would carry them along
             for template in ("template0", "template1"):
