@@ -199,6 +199,16 @@ def test_difference_fails_the_check(everything: Connection, check: Check):
     assert result.detail == "index app.people_name is missing"
 
 
+@pytest.mark.parametrize("since", ["DROP INDEX app.people_name", "REINDEX INDEX app.people_name"])
+def test_index_that_was_being_built_may_be_gone_or_done(everything: Connection, check: Check, since: str):
+    """REINDEX CONCURRENTLY has an index beside the old one for a while, by another name."""
+    everything.execute("UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'app.people_name'::regclass")
+    manifest = take_manifest(everything)
+    everything.execute(since.encode())
+    result = check("schema", manifest)
+    assert result.status == "passed", result.detail
+
+
 def test_many_differences_are_summed_up(everything: Connection, check: Check):
     manifest = take_manifest(everything)
     everything.execute("DROP SCHEMA app CASCADE")
