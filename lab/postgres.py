@@ -34,6 +34,8 @@ SETTINGS = {
     "fsync": "off",
     "full_page_writes": "on",
     "wal_level": "logical",  # what RDS sets when rds.logical_replication is on; a superset of replica
+    # In the data folder, and gone with it: a killed server would leave POSIX segments in memory for good.
+    "dynamic_shared_memory_type": "mmap",
     "shared_buffers": "64MB",
     "max_connections": "60",
     "timezone": "UTC",

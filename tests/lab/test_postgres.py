@@ -48,6 +48,7 @@ def test_destroyed_cluster_leaves_nothing(folder: Path) -> None:
     cluster.create()
     cluster.start()
     pid = cluster.pid
+    assert "/PostgreSQL." not in Path(f"/proc/{pid}/maps").read_text()
     cluster.destroy()
     assert not (folder / "destroyed").exists()
     stat = Path(f"/proc/{pid}/stat")
