@@ -1,7 +1,7 @@
 """The damage matrix: every kind of damage, done and verified."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import psycopg
@@ -16,6 +16,7 @@ from lab.damage.service import SERVICE
 from lab.damage.stage import Stage
 from lab.damage.storage import STORAGE
 from lab.server import PostgresError
+from recovery.checks import CHECKS
 from recovery.verification import CheckResult, Verification
 
 GROUPS = (ROWS, HISTORY, OBJECTS, STORAGE, INTEGRITY, BUSINESS, SERVICE)
@@ -60,21 +61,22 @@ def run_matrix(stage: Stage, damages: Iterable[Damage]) -> Iterator[Finding]:
         yield find(stage, damage)
 
 
-def find(stage: Stage, damage: Damage) -> Finding:
-    """Do one damage and verify. Raises :class:`InflictionError`."""
+def find(stage: Stage, damage: Damage, *, checks: Sequence[str] = tuple(CHECKS)) -> Finding:
+    """Do one damage and verify by ``checks``. Raises :class:`InflictionError`."""
     started = time.monotonic()
-    verification = _verify_database(stage, damage) if damage.on == "database" else _verify_copy(stage, damage)
+    verify = _verify_database if damage.on == "database" else _verify_copy
+    verification = verify(stage, damage, checks)
     return Finding(damage=damage, seconds=time.monotonic() - started, checks=verification.checks)
 
 
-def _verify_database(stage: Stage, damage: Damage) -> Verification:
+def _verify_database(stage: Stage, damage: Damage, checks: Sequence[str]) -> Verification:
     stage.fresh_database()
     patient = Patient(stage, stage.restored)
     _inflict(damage, patient)
-    return _verify(patient)
+    return _verify(patient, checks)
 
 
-def _verify_copy(stage: Stage, damage: Damage) -> Verification:
+def _verify_copy(stage: Stage, damage: Damage, checks: Sequence[str]) -> Verification:
     with stage.copied_cluster() as copy:
         patient = Patient(stage, copy)
         if damage.on == "server":
@@ -83,7 +85,7 @@ def _verify_copy(stage: Stage, damage: Damage) -> Verification:
         if damage.on == "files":
             copy.start()
         try:
-            return _verify(patient)
+            return _verify(patient, checks)
         finally:
             if patient.cluster is not copy:  # the damage is another cluster
                 patient.cluster.destroy()
@@ -96,9 +98,10 @@ def _inflict(damage: Damage, patient: Patient) -> None:
         raise InflictionError(f"expected {damage.name} to be done, found {error}") from error
 
 
-def _verify(patient: Patient) -> Verification:
+def _verify(patient: Patient, checks: Sequence[str]) -> Verification:
     return patient.stage.verify(
         patient.cluster,
+        checks=checks,
         database=patient.database,
         disaster_time=patient.disaster_time,
         statement_timeout_seconds=patient.statement_timeout_seconds,

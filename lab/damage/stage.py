@@ -5,7 +5,7 @@ import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -18,6 +18,7 @@ from lab.damage.source import SMALL, Source
 from lab.postgres import Cluster
 from lab.server import make_run_folder
 from recovery.bootstrap import VERIFIER_ROLE, bootstrap
+from recovery.checks import CHECKS
 from recovery.heartbeat import GENESIS, write_heartbeat
 from recovery.manifest import Manifest, take_manifest
 from recovery.objectives import FULL, HEARTBEAT_INTERVAL
@@ -118,6 +119,7 @@ class Stage:
         *,
         database: str = DATABASE,
         disaster_time: datetime | None = None,
+        checks: Sequence[str] = tuple(CHECKS),
         statement_timeout_seconds: float = STATEMENT_TIMEOUT_SECONDS,
     ) -> Verification:
         """Verify as the deployed functions do: as the verifying role, with what the restore was asked for."""
@@ -127,6 +129,7 @@ class Stage:
             disaster_time=disaster_time or self.asked_for,
             rpo=FULL.rpo,
             restore_started_at=self.restore_started_at,
+            checks=checks,
             statement_timeout_seconds=statement_timeout_seconds,
             workers=1,
         )

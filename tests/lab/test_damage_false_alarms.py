@@ -18,7 +18,7 @@ from recovery.verification import CheckResult
 
 def test_clean_restores_raise_no_alarm_while_everybody_writes() -> None:
     with running_product() as product:
-        steps = tuple(product.restores(3))
+        steps = tuple(product.restores(2))
         acts = dict(product.traffic.acts)
     assert [alarm for step in steps for alarm in step.alarms] == []
     assert all(step.share_proven for step in steps)
