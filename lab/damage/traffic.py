@@ -172,8 +172,10 @@ class Traffic:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stop.set()
+        # One who waits for another's lock may wait for long; the cluster is about to go, and they with it.
+        deadline = time.monotonic() + LONGEST_TRANSACTION_SECONDS
         for thread in self._threads:
-            thread.join(timeout=2 * LONGEST_TRANSACTION_SECONDS)
+            thread.join(timeout=max(0.0, deadline - time.monotonic()))
 
     @property
     def writes(self) -> int:
