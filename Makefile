@@ -10,7 +10,8 @@ export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 export JSII_NODE := $(CURDIR)/.venv/bin/node
 export JSII_RUNTIME_PACKAGE_CACHE := enabled
 export AWS_EC2_METADATA_DISABLED := true
-JOBS ?= 2
+# More than cores: the drills and the state machines mostly wait.
+JOBS ?= 3
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
