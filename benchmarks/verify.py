@@ -40,12 +40,14 @@ ROWS_A_USER = 150
 DAYS = 200
 EDITS_PERCENT = 5
 
+# Older history, as dense as the newer: creation times go on backwards, and in order within what is added.
 MORE = """
 INSERT INTO transactions (user_id, account_id, kind, amount_paisa, category, merchant, description, tags, occurred_at,
                           created_at, updated_at)
 SELECT user_id, account_id, kind, amount_paisa, category, merchant, description, tags, occurred_at, t, t
 FROM (SELECT *, row_number() OVER () AS n FROM transactions LIMIT %(more)s) AS old,
-LATERAL (SELECT now() - interval '1 hour' + n * interval '1 microsecond' AS t)
+(SELECT min(created_at) AS oldest, max(created_at) - min(created_at) AS span FROM transactions) AS known,
+LATERAL (SELECT oldest - span * (1 - n / %(more)s::float8) * (%(more)s / %(known)s::float8) AS t)
 """
 DAY = """
 WITH bought AS (
@@ -87,7 +89,7 @@ class Course:
             while known < rows:
                 more = min(known, rows - known)
                 with psycopg.ClientCursor(connection) as cursor:
-                    cursor.execute(MORE.encode(), {"more": more})
+                    cursor.execute(MORE.encode(), {"more": more, "known": known})
                 known += more
             connection.execute("VACUUM ANALYZE")
             connection.execute("CHECKPOINT")
