@@ -29,7 +29,8 @@ from lab import workload
 from lab.postgres import Cluster
 from lab.server import as_user, make_run_folder, usable_server
 from recovery.database import connect
-from recovery.manifest import Manifest, take_manifest
+from recovery.manifest import Manifest
+from recovery.manifest_taking import take_manifest
 from recovery.verification import WORKERS, Verification, verify
 
 RACE_ROWS = 3_000_000

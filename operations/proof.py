@@ -31,7 +31,8 @@ from recovery.checks.invariant_files import find_files
 from recovery.checks.outcome import PACKAGED_INVARIANTS, counted
 from recovery.database import connect
 from recovery.explanation import TableDifference, explain
-from recovery.manifest import Manifest, take_manifest
+from recovery.manifest import Manifest
+from recovery.manifest_taking import take_manifest
 from recovery.objectives import FULL
 from recovery.verification import STATEMENT_TIMEOUT_SECONDS, WORKERS, CheckResult, Verification
 from recovery.verification import verify as run_checks

@@ -9,10 +9,10 @@ from typing import Any, Literal
 from psycopg.sql import SQL, Composable, Identifier
 from pydantic import BaseModel, ConfigDict
 
-from recovery.buckets import Age, Buckets
+from recovery.buckets import Age
 from recovery.checks.content import faulty_buckets
 from recovery.database import Connection, rows, snapshot
-from recovery.fingerprint import age_of, bucket_of, read_slice, slices
+from recovery.fingerprint import age_of, bucket_of, empty_buckets, read_slice, slices
 from recovery.manifest import Manifest, TableContent
 
 Kind = Literal["lost", "added", "changed"]
@@ -63,7 +63,7 @@ def explain(copy: Connection, source: Connection, manifest: Manifest) -> list[Ta
 
 
 def _faulty(copy: Connection, table: TableContent, manifest: Manifest) -> dict[int, str]:
-    found = Buckets.empty(table.layout.buckets, summed=not table.layout.keyed)
+    found = empty_buckets(table.layout)
     for part in slices(copy, [table.layout], whole=False):
         found.add(read_slice(copy, table.layout, part, until=table.settled_until, algorithm=manifest.algorithm))
     return faulty_buckets(table, table.buckets, found)

@@ -62,6 +62,16 @@ class RewrittenError(RuntimeError):
     """The server rewrote a relation (VACUUM FULL, CLUSTER) after it was divided into slices."""
 
 
+def empty_buckets(layout: Layout) -> Buckets:
+    """The buckets of a table of that layout, without rows."""
+    return Buckets.empty(layout.buckets, summed=not layout.keyed)
+
+
+def unpack_buckets(layout: Layout, packed: str) -> Buckets:
+    """The buckets of a table of that layout, from their text. Raises :class:`recovery.buckets.BucketsError`."""
+    return Buckets.unpack(packed, number=layout.buckets, summed=not layout.keyed)
+
+
 _RELATIONS = SQL("""
 SELECT n.nspname AS schema, c.relname AS name, pg_relation_filenode(c.oid)::bigint AS file_node,
        pg_relation_size(c.oid) AS bytes, current_setting('block_size')::int AS block_size
@@ -126,7 +136,7 @@ def read_slice(
         fold=fold.format(hash=content_of(layout, algorithm), modulus=Literal(SUM_MODULUS)),
         source=_source(part),
     )
-    buckets = Buckets.empty(layout.buckets, summed=not layout.keyed)
+    buckets = empty_buckets(layout)
     buckets.add_groups(row(connection, query)["groups"])
     return buckets
 

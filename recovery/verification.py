@@ -236,28 +236,6 @@ def _concluded(
     )
 
 
-def run_check_at(
-    target: Target,
-    name: str,
-    context: CheckContext,
-    *,
-    statement_timeout_seconds: float = STATEMENT_TIMEOUT_SECONDS,
-) -> CheckResult:
-    """Run one check, all of its parts one after the other."""
-    timeout = statement_timeout_seconds
-    parts = plan_checks(target, context, checks=[name], statement_timeout_seconds=timeout)
-    results = {
-        number: run_part(target, part, context, statement_timeout_seconds=timeout) for number, part in enumerate(parts)
-    }
-    (result,) = conclude(context, parts, results, checks=[name])
-    return result
-
-
-def not_proven(name: str, detail: str) -> CheckResult:
-    """The answer of a check that did not get to run."""
-    return CheckResult(name=name, status="not_proven", detail=without_secrets(detail))
-
-
 def _open(target: Target) -> Connection:
     return connect(target, application_name="duskspendr-verify") if isinstance(target, str) else target()
 

@@ -21,7 +21,8 @@ from lab.server import PostgresError, make_run_folder
 from lab.workload import MAY_LOSE_ROWS
 from recovery.bootstrap import VERIFIER_ROLE
 from recovery.database import connect
-from recovery.manifest import Manifest, take_manifest
+from recovery.manifest import Manifest
+from recovery.manifest_taking import take_manifest
 from recovery.objectives import FULL
 from recovery.verification import CheckResult, verify
 

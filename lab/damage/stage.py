@@ -20,7 +20,8 @@ from lab.server import make_run_folder
 from recovery.bootstrap import VERIFIER_ROLE, bootstrap
 from recovery.checks import CHECKS
 from recovery.heartbeat import GENESIS, write_heartbeat
-from recovery.manifest import Manifest, take_manifest
+from recovery.manifest import Manifest
+from recovery.manifest_taking import take_manifest
 from recovery.objectives import FULL, HEARTBEAT_INTERVAL
 from recovery.verification import Verification, verify
 

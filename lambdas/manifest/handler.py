@@ -14,7 +14,7 @@ from lambdas.shared.parts import Parts
 from lambdas.shared.settings import CommaSeparated, DatabaseSettings, EvidenceSettings
 from recovery.bootstrap import VERIFIER_ROLE
 from recovery.database import Connection
-from recovery.manifest import ManifestPlan, SliceContent, assemble, plan_manifest, read_slice
+from recovery.manifest_taking import ManifestPlan, SliceContent, assemble, plan_manifest, read_slice
 from recovery.restore_requests import InvalidRequestError
 
 logger = Logger()

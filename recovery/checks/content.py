@@ -9,7 +9,7 @@ from psycopg.sql import Identifier
 from recovery.buckets import Age, Bucket, Buckets
 from recovery.checks.outcome import Argument, Check, CheckContext, Measurement, Outcome, Part, counted
 from recovery.database import Connection, row
-from recovery.fingerprint import NATIVE, Slice, read_slice, slices
+from recovery.fingerprint import NATIVE, Slice, read_slice, slices, unpack_buckets
 from recovery.layout import Layout
 from recovery.manifest import Manifest, TableContent
 from recovery.schema import summary
@@ -79,7 +79,7 @@ def conclude_content(context: CheckContext, outcomes: Iterable[Outcome]) -> Outc
             continue
         if table_number != number and total is not None and number not in spoiled:
             _compare(context.manifest.tables[number or 0], total, tally)
-        found = _unpacked(context.manifest.tables[table_number].layout, outcome.payload["packed"])
+        found = unpack_buckets(context.manifest.tables[table_number].layout, outcome.payload["packed"])
         if table_number == number and total is not None:
             total.add(found)
         else:
@@ -182,10 +182,6 @@ def _outcome(tally: _Tally, manifest: Manifest) -> Outcome:
         )
         return Outcome(status="not_proven", detail=proven, measurements=measurements)
     return Outcome(status="passed", detail=proven, measurements=measurements)
-
-
-def _unpacked(layout: Layout, packed: str) -> Buckets:
-    return Buckets.unpack(packed, number=layout.buckets, summed=not layout.keyed)
 
 
 def _table(part: Part | None) -> int:

@@ -10,7 +10,6 @@ from pydantic import BaseModel, ConfigDict
 
 from recovery.database import Connection
 from recovery.manifest import Manifest
-from recovery.schema import summary
 
 Status = Literal["passed", "failed", "not_proven"]
 Measurement = float | int | str | None
@@ -67,27 +66,10 @@ class Outcome:
     part: Part | None = None
 
 
-def worst(_context: CheckContext, answers: Iterable[Outcome]) -> Outcome:
-    """The parts' answers as one: the worst status, the findings of every part that has it, the numbers added up."""
-    outcomes = list(answers)
-    if not outcomes:
-        return Outcome(status="not_proven", detail="found nothing to check")
-    if len(outcomes) == 1:
-        return outcomes[0]
-    statuses = {outcome.status for outcome in outcomes}
-    status: Status = "passed" if statuses == {"passed"} else "failed" if "failed" in statuses else "not_proven"
-    details = list(dict.fromkeys(outcome.detail for outcome in outcomes if outcome.status == status))
-    if status == "failed":
-        details += [f"besides, not proven: {each.detail}" for each in outcomes if each.status == "not_proven"]
-    measurements: dict[str, Measurement] = {}
-    for outcome in outcomes:
-        for name, value in outcome.measurements.items():
-            known = measurements.get(name)
-            if isinstance(known, int | float) and isinstance(value, int | float):
-                measurements[name] = known + value
-            else:
-                measurements[name] = value
-    return Outcome(status=status, detail=summary(details), measurements=measurements)
+def only(_context: CheckContext, answers: Iterable[Outcome]) -> Outcome:
+    """The answer of a check that is one part. Raises ValueError for any other number of them."""
+    (outcome,) = answers
+    return outcome
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +83,7 @@ class Check:
 
     run: Callable[[Connection, CheckContext, Part], Outcome]
     parts: Callable[[Connection, CheckContext], Sequence[Part]] | None = None
-    conclude: Callable[[CheckContext, Iterable[Outcome]], Outcome] = worst
+    conclude: Callable[[CheckContext, Iterable[Outcome]], Outcome] = only
 
 
 def counted(count: int, noun: str) -> str:

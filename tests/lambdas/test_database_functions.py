@@ -15,7 +15,8 @@ from lambdas.heartbeat.handler import handler as heartbeat
 from lambdas.manifest.handler import handler as manifest
 from lambdas.shared import aws
 from recovery.database import Connection, row
-from recovery.manifest import IncompleteError, Manifest, UnknownTableError
+from recovery.manifest import Manifest
+from recovery.manifest_taking import IncompleteError, UnknownTableError
 from tests.lambdas.machines import take_manifest
 
 

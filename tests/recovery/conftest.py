@@ -10,8 +10,10 @@ import pytest
 from recovery import settling
 from recovery.checks import CheckContext
 from recovery.database import Connection, connect
-from recovery.manifest import Manifest, take_manifest
-from recovery.verification import CheckResult, run_check_at
+from recovery.manifest import Manifest
+from recovery.manifest_taking import take_manifest
+from recovery.verification import CheckResult
+from tests.recovery.checking import run_check_at
 
 Check = Callable[..., CheckResult]
 
@@ -59,9 +61,7 @@ def check(dsn: str) -> Check:
                 connection.execute(f"SET ROLE {role}".encode())
             return connection
 
-        return run_check_at(
-            sign_in, name, CheckContext(manifest=manifest, **context), statement_timeout_seconds=timeout
-        )
+        return run_check_at(sign_in, name, CheckContext(manifest=manifest, **context), timeout=timeout)
 
     return run
 

@@ -9,8 +9,10 @@ from lab import workload
 from recovery.bootstrap import bootstrap
 from recovery.checks import CHECKS, CheckContext
 from recovery.database import Connection
-from recovery.manifest import Manifest, take_manifest
-from recovery.verification import CheckResult, run_check_at
+from recovery.manifest import Manifest
+from recovery.manifest_taking import take_manifest
+from recovery.verification import CheckResult
+from tests.recovery.checking import run_check_at
 
 Prove = Callable[..., CheckResult]
 

@@ -8,8 +8,9 @@ from psycopg.conninfo import make_conninfo
 from recovery.bootstrap import VERIFIER_ROLE, bootstrap
 from recovery.checks import CheckContext, packing
 from recovery.database import Connection
-from recovery.manifest import take_manifest
-from recovery.verification import CheckResult, plan_checks, run_check_at
+from recovery.manifest_taking import take_manifest
+from recovery.verification import CheckResult, plan_checks
+from tests.recovery.checking import run_check_at
 
 Check = Callable[..., CheckResult]
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from recovery.database import Connection, row
-from recovery.manifest import take_manifest
+from recovery.manifest_taking import take_manifest
 from recovery.verification import CheckResult
 
 Prove = Callable[..., CheckResult]

@@ -8,7 +8,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from lab.postgres import Cluster
 from recovery.database import Connection, connect
 from recovery.explanation import RowDifference, TableDifference, explain
-from recovery.manifest import take_manifest
+from recovery.manifest_taking import take_manifest
 
 Explain = Callable[..., list[TableDifference]]
 

@@ -10,7 +10,7 @@ import pytest
 from recovery.bootstrap import bootstrap
 from recovery.database import Connection, connect
 from recovery.heartbeat import GENESIS, Heartbeat, write_heartbeat
-from recovery.manifest import take_manifest
+from recovery.manifest_taking import take_manifest
 from recovery.verification import CheckResult
 
 Check = Callable[..., CheckResult]

@@ -13,8 +13,9 @@ from lab.postgres import Cluster
 from recovery.bootstrap import VERIFIER_ROLE, bootstrap
 from recovery.checks import CheckContext
 from recovery.database import Connection, connect
-from recovery.manifest import take_manifest
-from recovery.verification import CheckResult, run_check_at, verify
+from recovery.manifest_taking import take_manifest
+from recovery.verification import CheckResult, verify
+from tests.recovery.checking import run_check_at
 
 Check = Callable[..., CheckResult]
 

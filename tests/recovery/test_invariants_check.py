@@ -16,8 +16,10 @@ from recovery.checks.invariant_files import find_files, read_file
 from recovery.checks.invariants import INVARIANTS
 from recovery.checks.outcome import PACKAGED_INVARIANTS
 from recovery.database import Connection, connect, row
-from recovery.manifest import Manifest, take_manifest
-from recovery.verification import CheckResult, run_check_at
+from recovery.manifest import Manifest
+from recovery.manifest_taking import take_manifest
+from recovery.verification import CheckResult
+from tests.recovery.checking import run_check_at
 
 Check = Callable[..., CheckResult]
 Ask = Callable[..., CheckResult]

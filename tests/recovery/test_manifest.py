@@ -14,7 +14,8 @@ from lab import workload
 from recovery import settling
 from recovery.database import Connection, connect
 from recovery.layout import bucket_count
-from recovery.manifest import Manifest, UnknownTableError, take_manifest
+from recovery.manifest import Manifest
+from recovery.manifest_taking import UnknownTableError, take_manifest
 from recovery.verification import CheckResult
 
 Check = Callable[..., CheckResult]

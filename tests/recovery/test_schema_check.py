@@ -11,7 +11,7 @@ import pytest
 from lab.postgres import Cluster
 from recovery.bootstrap import bootstrap
 from recovery.database import Connection, connect, snapshot
-from recovery.manifest import take_manifest
+from recovery.manifest_taking import take_manifest
 from recovery.schema import differences, read_schema
 from recovery.verification import CheckResult
 

@@ -8,9 +8,9 @@ import pytest
 from recovery import fingerprint, layout
 from recovery.database import Connection, connect
 from recovery.fingerprint import RewrittenError
-from recovery.manifest import (
+from recovery.manifest import Manifest
+from recovery.manifest_taking import (
     IncompleteError,
-    Manifest,
     ManifestPlan,
     SliceContent,
     assemble,

@@ -12,8 +12,10 @@ from lab.postgres import Cluster
 from recovery.bootstrap import VERIFIER_ROLE, bootstrap
 from recovery.checks import CheckContext, packing
 from recovery.database import Connection, connect, row, rows
-from recovery.manifest import Manifest, take_manifest
-from recovery.verification import CheckResult, plan_checks, run_check_at, run_part
+from recovery.manifest import Manifest
+from recovery.manifest_taking import take_manifest
+from recovery.verification import CheckResult, plan_checks, run_part
+from tests.recovery.checking import run_check_at
 
 Check = Callable[..., CheckResult]
 Corrupt = Callable[..., None]

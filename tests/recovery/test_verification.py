@@ -10,7 +10,7 @@ from recovery.bootstrap import bootstrap
 from recovery.checks import CHECKS
 from recovery.database import Connection, connect
 from recovery.heartbeat import write_heartbeat
-from recovery.manifest import take_manifest
+from recovery.manifest_taking import take_manifest
 from recovery.verification import CheckResult, Verification, verify
 
 Check = Callable[..., CheckResult]
