@@ -8,6 +8,7 @@ from lab.cloud import LabError
 
 Found = TypeVar("Found")
 PATIENCE_SECONDS = 120
+PAUSE_SECONDS = 0.05
 
 
 def wait_for(what: str, look: Callable[[], Found | None], *, seconds: float = PATIENCE_SECONDS) -> Found:
@@ -19,4 +20,4 @@ def wait_for(what: str, look: Callable[[], Found | None], *, seconds: float = PA
             return found
         if time.monotonic() > deadline:
             raise LabError(f"waited {seconds:.0f} s for {what}, and it did not come")
-        time.sleep(0.1)
+        time.sleep(PAUSE_SECONDS)

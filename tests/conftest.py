@@ -1,7 +1,6 @@
 """What every room's tests share: real PostgreSQL clusters, one a test session and worker."""
 
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,14 +10,11 @@ import pytest
 from psycopg.sql import SQL, Identifier
 
 from lab.postgres import Cluster
-from lab.server import make_run_folder
+from lab.server import folder_in_memory, make_run_folder
 
-# Every test has a database of its own, and copying its files is most of what that takes: ten times less in memory. The
-# programs that the tests start inherit the place.
-MEMORY = Path("/dev/shm")  # noqa: S108 - the kernel's own place, where every name made is random
-ENOUGH_BYTES = 4 * 1024**3
-if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free >= ENOUGH_BYTES:
-    os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)
+# Every test has a database of its own. The programs that the tests start inherit the place.
+if memory := folder_in_memory():
+    os.environ["TMPDIR"] = tempfile.tempdir = str(memory)
 
 
 @pytest.fixture(scope="session")

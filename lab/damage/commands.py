@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.progress import track
 
+from lab.cloud import LabError
 from lab.damage.clean import CleanRestores, running_product
 from lab.damage.kinds import Damage
 from lab.damage.matrix import DAMAGES, InflictionError, run_matrix
@@ -67,7 +68,7 @@ def _ended_in_order() -> Generator[None]:
     except KeyboardInterrupt:
         typer.echo("stopped, and everything removed", err=True)
         raise typer.Exit(128 + signal.SIGINT) from None  # as shells report it
-    except (InflictionError, PostgresError, psycopg.Error) as error:
+    except (InflictionError, LabError, PostgresError, psycopg.Error) as error:
         typer.echo(f"the lab could not go on: {error}", err=True)
         raise typer.Exit(2) from None
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import psycopg
 
+from lab.cloud import LabError
 from lab.damage.business import BUSINESS
 from lab.damage.history import HISTORY
 from lab.damage.integrity import INTEGRITY
@@ -94,7 +95,7 @@ def _verify_copy(stage: Stage, damage: Damage, checks: Sequence[str]) -> Verific
 def _inflict(damage: Damage, patient: Patient) -> None:
     try:
         damage.inflict(patient)
-    except (LookupError, ValueError, OSError, psycopg.Error, PostgresError) as error:
+    except (LookupError, ValueError, OSError, psycopg.Error, LabError, PostgresError) as error:
         raise InflictionError(f"expected {damage.name} to be done, found {error}") from error
 
 

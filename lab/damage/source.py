@@ -1,14 +1,12 @@
 """A primary whose write-ahead log is archived, and real restores of it to any moment since its base backup."""
 
-import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+from lab.archive import archive_settings, base_backup, replay
+from lab.polling import wait_for
 from lab.postgres import Cluster
-from lab.server import PostgresError, make_run_folder
-
-PATIENCE_SECONDS = 60
+from lab.server import make_run_folder
 
 # Small, so that copies are cheap; and nothing but us touches the files that damage is done to.
 SMALL = {
@@ -29,10 +27,7 @@ class Source:
         self.folder = make_run_folder(folder, ["archive"])
         self.archive = folder / "archive"
         self.base = folder / "base"
-        copy = f'cp "%p" "{self.archive}/.%f" && mv "{self.archive}/.%f" "{self.archive}/%f"'
-        self.cluster = Cluster(
-            folder / "primary", settings=SMALL | {"archive_mode": "on", "archive_command": copy} | (settings or {})
-        )
+        self.cluster = Cluster(folder / "primary", settings=SMALL | archive_settings([self.archive]) | (settings or {}))
 
     def start(self) -> None:
         """Make the cluster, with the roles that RDS gives every instance."""
@@ -43,11 +38,7 @@ class Source:
 
     def back_up(self) -> Path:
         """Take the base backup that every restore starts from; returns its data folder."""
-        self.cluster.run(
-            "pg_basebackup",
-            *("--dbname", self.cluster.dsn("replication"), "--pgdata", str(self.base)),
-            *("--checkpoint", "fast", "--wal-method", "none", "--no-sync", "--no-manifest"),
-        )
+        base_backup(self.cluster, self.base, with_log=False)
         return self.base
 
     def now(self) -> datetime:
@@ -63,36 +54,17 @@ class Source:
             connection.execute("INSERT INTO shipped VALUES (clock_timestamp())")
             found = connection.execute("SELECT pg_walfile_name(pg_switch_wal())").fetchone()
         segment = str(found and found[0])
-        _wait_for(f"WAL segment {segment} in the archive", (self.archive / segment).exists)
+        wait_for(f"WAL segment {segment} in the archive", lambda: (self.archive / segment).exists() or None)
 
     def restore(self, name: str, moment: datetime) -> Cluster:
         """A cluster of its own, restored as of ``moment`` and promoted. What came before it must have been shipped."""
-        restored = Cluster(
-            self.folder / name,
-            password=self.cluster.password,
-            settings=SMALL
-            | {
-                "restore_command": f'cp "{self.archive}/%f" "%p"',
-                # An offset, because names of time zones are not known yet when the server reads this.
-                "recovery_target_time": moment.isoformat(sep=" "),
-                "recovery_target_action": "promote",
-            },
-        )
-        restored.adopt(self.base)
-        (restored.data / "recovery.signal").touch()
+        restored = Cluster(self.folder / name, password=self.cluster.password, settings=dict(SMALL))
+        replay(restored, self.base, self.archive, moment)
         restored.start()
-        _wait_for("the end of the recovery", lambda: _is_promoted(restored))
+        wait_for("the end of the recovery", lambda: _is_promoted(restored) or None)
         return restored
 
 
 def _is_promoted(cluster: Cluster) -> bool:
     with cluster.connect() as connection:
         return connection.execute("SELECT pg_is_in_recovery()").fetchone() == (False,)
-
-
-def _wait_for(what: str, happened: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not happened():
-        if time.monotonic() > deadline:
-            raise PostgresError(f"waited {PATIENCE_SECONDS} s for {what}, and it did not come")
-        time.sleep(0.02)

@@ -1,7 +1,6 @@
 """The stage of the damages: a product's database with a past, its manifest, and a real restore of it to copy from."""
 
 import hashlib
-import os
 import secrets
 import shutil
 import tempfile
@@ -16,7 +15,7 @@ import psycopg
 from lab import workload
 from lab.damage.source import SMALL, Source
 from lab.postgres import Cluster
-from lab.server import make_run_folder
+from lab.server import folder_in_memory, make_run_folder
 from recovery.bootstrap import VERIFIER_ROLE, bootstrap
 from recovery.checks import CHECKS
 from recovery.heartbeat import GENESIS, write_heartbeat
@@ -35,9 +34,6 @@ OLDER_HEARTBEATS = 120
 
 # No part of a check of a database this small takes as long, in seconds, on a machine however busy.
 STATEMENT_TIMEOUT_SECONDS = 20.0
-
-MEMORY = Path("/dev/shm")  # noqa: S108 - Linux's own, with a folder of our own in it
-MEMORY_NEEDED_BYTES = 2**30  # four times what a stage was seen to take
 
 Connection = psycopg.Connection[Any]
 
@@ -136,22 +132,10 @@ class Stage:
         )
 
 
-def _memory() -> Path | None:
-    """A file system in memory, where there is one with room and TMPDIR does not say otherwise.
-
-    The matrix copies hundreds of small files for each damage, which a disk's file system takes ten times as long for.
-    """
-    if "TMPDIR" in os.environ or not MEMORY.is_dir():
-        return None
-    found = os.statvfs(MEMORY)
-    usable = not found.f_flag & os.ST_NOEXEC and found.f_bavail * found.f_frsize > MEMORY_NEEDED_BYTES
-    return MEMORY if usable else None
-
-
 @contextmanager
 def temporary_stage() -> Generator[Stage]:
     """A stage in a temporary folder, built, and removed afterwards."""
-    with tempfile.TemporaryDirectory(prefix="continuity-lab-", dir=_memory()) as name:
+    with tempfile.TemporaryDirectory(prefix="continuity-lab-", dir=folder_in_memory()) as name:
         stage = Stage(make_run_folder(Path(name)) / "stage")
         try:
             stage.build()

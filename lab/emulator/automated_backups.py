@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from lab.archive import archive_settings
 from lab.emulator import hooks
-from lab.postgres import Cluster
 from lab.server import make_run_folder
 
 # RDS ships its log about every five minutes. The lab does so every second, so that a drill need not wait; the RPO it
@@ -54,35 +54,10 @@ def backups_of(identifier: str, properties: hooks.Properties, folder: Path) -> l
     return backups
 
 
-def base_backup(source: Cluster, folder: Path) -> None:
-    """Copy a running cluster's data folder, with the WAL it needs to be consistent (pg_basebackup)."""
-    make_run_folder(folder.parent)
-    source.run(
-        "pg_basebackup",
-        *("--dbname", source.dsn("replication"), "--pgdata", str(folder)),
-        *("--checkpoint", "fast", "--wal-method", "stream", "--no-sync"),
-    )
-
-
-def replay(cluster: Cluster, backup: AutomatedBackup, restore_time: str) -> None:
-    """Prepare a cluster to come up as the backup was at ``restore_time`` (ISO 8601), or as late as the archive goes."""
-    cluster.settings["restore_command"] = f'cp "{backup.wal}/%f" "%p"'
-    if restore_time:
-        # An offset, because names of time zones, Z included, are not known yet when the server reads this.
-        target = datetime.fromisoformat(restore_time).astimezone(UTC).isoformat(sep=" ")
-        cluster.settings |= {"recovery_target_time": target, "recovery_target_action": "promote"}
-    cluster.adopt(backup.base)
-    (cluster.data / "recovery.signal").touch()
-
-
-def archive_settings(backups: list[AutomatedBackup]) -> dict[str, str]:
-    """The settings that make a server archive its WAL to every one of the backups."""
-    if not backups:
-        return {}
-    copies = " && ".join(
-        f'cp "%p" "{backup.folder}/%f.part" && mv "{backup.folder}/%f.part" "{backup.wal}/%f"' for backup in backups
-    )
-    return {"archive_mode": "on", "archive_command": copies, "archive_timeout": str(ARCHIVE_TIMEOUT_SECONDS)}
+def archiving_to(backups: list[AutomatedBackup]) -> dict[str, str]:
+    """The settings that make a server archive its log to every one of the backups."""
+    settings = archive_settings(backup.wal for backup in backups)
+    return settings | {"archive_timeout": str(ARCHIVE_TIMEOUT_SECONDS)} if settings else {}
 
 
 def description(backup: AutomatedBackup) -> str:

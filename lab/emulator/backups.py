@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+from lab.archive import base_backup
 from lab.emulator import hooks
-from lab.emulator.instances import Instances, base_backup
+from lab.emulator.instances import Instances
 from lab.postgres import Cluster
 from lab.server import make_run_folder
 

@@ -16,15 +16,9 @@ from typing import Any
 
 from psycopg.sql import SQL, Identifier, Literal
 
+from lab.archive import base_backup, replay
 from lab.emulator import hooks
-from lab.emulator.automated_backups import (
-    AutomatedBackup,
-    archive_settings,
-    backups_of,
-    base_backup,
-    description,
-    replay,
-)
+from lab.emulator.automated_backups import AutomatedBackup, archiving_to, backups_of, description
 from lab.emulator.extensions import extension_settings
 from lab.postgres import HOST, Cluster
 from lab.server import make_run_folder
@@ -163,7 +157,7 @@ class Instances:
 
     def _create_primary(self, identifier: str, properties: hooks.Properties) -> Cluster:
         backups = backups_of(identifier, properties, self.folder.parent / "automated-backups")
-        settings = archive_settings(backups) | extension_settings(self.folder.parent / "extensions")
+        settings = archiving_to(backups) | extension_settings(self.folder.parent / "extensions")
         cluster = self._new_cluster(hooks.region(), identifier, settings)
         cluster.create()
         cluster.start()
@@ -243,10 +237,11 @@ class Instances:
             hooks.parameter(parameters, "EnableIAMDatabaseAuthentication") == "true"
         )
         restore_time = hooks.parameter(parameters, "RestoreTime")
+        moment = datetime.fromisoformat(restore_time) if restore_time else None
         done = record | {"DBInstanceIdentifier": identifier, "DBInstanceStatus": "creating"}
 
         def work() -> None:
-            self.restore(identifier, record, lambda cluster: replay(cluster, backup, restore_time))
+            self.restore(identifier, record, lambda cluster: replay(cluster, backup.base, backup.wal, moment))
 
         hooks.in_background(work, name=f"restore-{identifier}")
         action = "RestoreDBInstanceToPointInTime"
