@@ -3,43 +3,26 @@
 A settled row's hash goes into its bucket's fingerprint: by xor where a key keeps rows apart, else as a sum, because the
 xor of two equal rows is zero whatever they hold. 64 bits: a bucket whose rows differ looks the same with a chance of
 2^-64, about 5e-20.
-
-NATIVE is PostgreSQL's own hash over every column. Columns whose type has no hash, hashes by a number of the cluster
-(enums) or counts different values as equal (numeric 1.0 and 1.00) go in as text instead. PostgreSQL keeps its hashes
-stable within one major version only, so they are never compared across majors. PORTABLE is the MD5 of the row's text
-(first 64 bits), the same on every version that writes the values alike, and several times slower.
 """
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Literal as OneOf
 
 from psycopg.sql import SQL, Composable, Identifier, Literal
 from pydantic import BaseModel, ConfigDict
 
 from recovery.buckets import AGES, SUM_MODULUS, Age, Buckets
 from recovery.database import Connection, row, rows
-from recovery.layout import Column, Layout
-
-Algorithm = OneOf["hash_record_extended/1", "md5/1"]
-NATIVE: Algorithm = "hash_record_extended/1"
-PORTABLE: Algorithm = "md5/1"
+from recovery.layout import Layout
+from recovery.row_hash import NATIVE, Algorithm, column_name, content_of, key_of, md5_of
 
 # A slice is this large at least, so that starting it costs little, and there are at most about so many of all tables
 # together, so that one state machine can run them all without nearing its limits.
 SLICE_BYTES = 128 * 1024 * 1024
 MOST_SLICES = 128
 
-_CONTENT_SEED, _BUCKET_SEED = 0, 2
 _EPOCH = "2000-01-01"
-_HASH_FUNCTIONS = {
-    "uuid": SQL("uuid_hash_extended"),
-    "int4": SQL("hashint4extended"),
-    "int8": SQL("hashint8extended"),
-    "text": SQL("hashtextextended"),
-    "timestamp": SQL("timestamp_hash_extended"),
-    "timestamptz": SQL("timestamptz_hash_extended"),
-}
+_PERIOD_SEED = 2
 
 
 class Slice(BaseModel):
@@ -133,7 +116,7 @@ def read_slice(
         bucket=bucket_of(layout, algorithm),
         ages=Literal(AGES),
         age=age_of(layout, until=until, late_after=late_after),
-        fold=fold.format(hash=content_of(layout, algorithm), modulus=Literal(SUM_MODULUS)),
+        fold=fold.format(hash=content_of(layout.columns, algorithm), modulus=Literal(SUM_MODULUS)),
         source=_source(part),
     )
     buckets = empty_buckets(layout)
@@ -146,17 +129,17 @@ def bucket_of(layout: Layout, algorithm: Algorithm = NATIVE) -> Composable:
     if layout.buckets == 1:
         return SQL("0")
     by_name = {column.name: column for column in layout.columns}
-    key = _hash(algorithm, [by_name[name] for name in layout.key], _BUCKET_SEED)
+    key = key_of([by_name[name] for name in layout.key], algorithm)
     if layout.period_seconds is None or layout.creation is None:
         return SQL("({} & {})").format(key, Literal(layout.buckets - 1))
     kind = "timestamp" if layout.naive_clock else "timestamptz"
     start = SQL("date_bin(make_interval(secs => {}), {}, {}::{})").format(
-        Literal(layout.period_seconds), _column(layout.creation), Literal(_EPOCH), SQL(kind)
+        Literal(layout.period_seconds), column_name(layout.creation), Literal(_EPOCH), SQL(kind)
     )
     if algorithm == NATIVE:
-        period: Composable = SQL("{}({}, {})").format(_HASH_FUNCTIONS[kind], start, Literal(_BUCKET_SEED))
+        period: Composable = SQL("{}_hash_extended({}, {})").format(SQL(kind), start, Literal(_PERIOD_SEED))
     else:
-        period = _md5(SQL("({})::text").format(start))
+        period = md5_of(SQL("({})::text").format(start))
     return SQL("(({} & {}) * {} + ({} & {}))").format(
         period,
         Literal(layout.buckets // layout.spread - 1),
@@ -170,14 +153,14 @@ def age_of(layout: Layout, *, until: datetime, late_after: datetime | None = Non
     """The number of a row's :class:`Age`, as SQL over the alias ``t``."""
     created = SQL("false")
     if layout.creation is not None:
-        created = SQL("coalesce({} >= {}, false)").format(_column(layout.creation), Literal(until))
+        created = SQL("coalesce({} >= {}, false)").format(column_name(layout.creation), Literal(until))
     if not layout.change:
         return SQL("CASE WHEN {} THEN {} ELSE {} END").format(
             created, Literal(int(Age.NEWER)), Literal(int(Age.SETTLED))
         )
-    change: Composable = _column(layout.change[0])
+    change: Composable = column_name(layout.change[0])
     if len(layout.change) > 1:
-        change = SQL("coalesce({})").format(SQL(", ").join(_column(name) for name in layout.change))
+        change = SQL("coalesce({})").format(SQL(", ").join(column_name(name) for name in layout.change))
     late: Composable = SQL("")
     if late_after is not None and not layout.naive_clock:
         late = SQL("WHEN {} > {} THEN {} ").format(change, Literal(late_after), Literal(int(Age.LATE)))
@@ -191,38 +174,6 @@ def age_of(layout: Layout, *, until: datetime, late_after: datetime | None = Non
         Literal(int(Age.NEWER)),
         Literal(int(Age.ALTERED)),
     )
-
-
-def content_of(layout: Layout, algorithm: Algorithm = NATIVE) -> Composable:
-    """The hash of a row's whole content, as SQL over the alias ``t``."""
-    return _hash(algorithm, layout.columns, _CONTENT_SEED)
-
-
-def _hash(algorithm: Algorithm, columns: Sequence[Column], seed: int) -> Composable:
-    if algorithm == PORTABLE:
-        return _md5(SQL("ROW({})::text").format(SQL(", ").join(_text(column) for column in columns)))
-    if len(columns) == 1 and columns[0].type in _HASH_FUNCTIONS and not columns[0].as_text:
-        function = _HASH_FUNCTIONS[columns[0].type]
-        return SQL("{}({}, {})").format(function, _column(columns[0].name), Literal(seed))
-    return SQL("hash_record_extended(ROW({}), {})").format(
-        SQL(", ").join(_value(column) for column in columns), Literal(seed)
-    )
-
-
-def _md5(text: Composable) -> Composable:
-    return SQL("('x' || substr(md5({}), 1, 16))::bit(64)::bigint").format(text)
-
-
-def _value(column: Column) -> Composable:
-    return _text(column) if column.as_text else _column(column.name)
-
-
-def _text(column: Column) -> Composable:
-    return SQL('({}::text COLLATE "C")').format(_column(column.name))
-
-
-def _column(name: str) -> Composable:
-    return SQL("t.{}").format(Identifier(name))
 
 
 def _source(part: Slice) -> Composable:

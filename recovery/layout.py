@@ -13,15 +13,8 @@ from psycopg.sql import SQL, Identifier
 from pydantic import BaseModel, ConfigDict
 
 from recovery.database import Connection, row, rows
+from recovery.row_hash import EXACT_TYPES, Column
 
-# Types whose hash depends on nothing but the value, and tells every two values apart (but for -0.0 and 0.0).
-_HASHED_TYPES = frozenset(
-    {
-        *("bool", "bpchar", "bytea", "char", "cidr", "date", "float4", "float8", "inet", "int2", "int4", "int8"),
-        *("jsonb", "macaddr", "macaddr8", "name", "oid", "text", "time", "timestamp", "timestamptz", "timetz"),
-        *("uuid", "varchar"),
-    }
-)
 _TIMES = ("timestamptz", "timestamp")
 
 # A time without a zone is some clock's local time; the westernmost zone is 12 hours behind UTC, so that a row written
@@ -37,16 +30,6 @@ MOST_BUCKETS = 131_072
 _SPREAD = 32
 # Below this size a table is counted; above it the server's own estimate decides about the number of buckets.
 _COUNTED_BLOCKS = 4096
-
-
-class Column(BaseModel):
-    """A column of a table, its base type, and whether its text is fingerprinted in place of its value."""
-
-    model_config = ConfigDict(frozen=True)
-
-    name: str
-    type: str
-    as_text: bool = False
 
 
 class Layout(BaseModel):
@@ -99,12 +82,9 @@ WITH RECURSIVE base AS (
     SELECT attname, attnum, attnotnull, attcollation, t.typbasetype, depth + 1
     FROM base JOIN pg_type AS t ON t.oid = base.type WHERE t.typtype = 'd'
 )
-SELECT DISTINCT ON (attnum) attname AS name, attnotnull AS required, e.typname AS type, t.typelem <> 0 AS is_array,
-    e.typnamespace = 'pg_catalog'::regnamespace AND coalesce(l.collisdeterministic, true) AS plain,
-    depth = 0 AND t.typcategory <> 'A' AS itself
-FROM base JOIN pg_type AS t ON t.oid = base.type
-JOIN pg_type AS e ON e.oid = CASE WHEN t.typcategory = 'A' THEN t.typelem ELSE t.oid END
-LEFT JOIN pg_collation AS l ON l.oid = base.attcollation
+SELECT DISTINCT ON (attnum) attname AS name, attnotnull AS required, t.typname AS type,
+    t.typnamespace = 'pg_catalog'::regnamespace AND coalesce(l.collisdeterministic, true) AS plain
+FROM base JOIN pg_type AS t ON t.oid = base.type LEFT JOIN pg_collation AS l ON l.oid = base.attcollation
 ORDER BY attnum, depth DESC
 """)
 
@@ -166,8 +146,8 @@ def _layout(connection: Connection, table: dict[str, Any]) -> Layout:
         columns=tuple(
             Column(
                 name=column["name"],
-                type=column["type"] if column["itself"] else "",
-                as_text=not (column["plain"] and column["type"] in _HASHED_TYPES),
+                type=column["type"] if column["plain"] and column["type"] in EXACT_TYPES else None,
+                nullable=not column["required"],
             )
             for column in columns
         ),
@@ -218,4 +198,4 @@ def _times(columns: dict[str, dict[str, Any]]) -> tuple[tuple[str, ...], str | N
 
 def _time_column(columns: dict[str, dict[str, Any]], name: str) -> dict[str, Any] | None:
     column = columns.get(name)
-    return column if column and column["type"] in _TIMES and not column["is_array"] else None
+    return column if column and column["type"] in _TIMES else None

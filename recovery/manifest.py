@@ -12,9 +12,10 @@ from pydantic import BaseModel, ConfigDict, model_validator
 
 from recovery.buckets import Age, Buckets, BucketsError
 from recovery.database import Connection, row
-from recovery.fingerprint import Algorithm, unpack_buckets
+from recovery.fingerprint import unpack_buckets
 from recovery.heartbeat import Heartbeat
 from recovery.layout import Layout
+from recovery.row_hash import Algorithm
 
 FORMAT = 2
 

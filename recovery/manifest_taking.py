@@ -10,9 +10,6 @@ from pydantic import BaseModel, ConfigDict
 from recovery.buckets import Age
 from recovery.database import Connection, row, shared_snapshot, snapshot
 from recovery.fingerprint import (
-    NATIVE,
-    PORTABLE,
-    Algorithm,
     Slice,
     empty_buckets,
     require_not_rewritten,
@@ -23,6 +20,7 @@ from recovery.fingerprint import read_slice as read_buckets
 from recovery.heartbeat import Heartbeat, has_pulse, newest_heartbeat
 from recovery.layout import Layout, layouts
 from recovery.manifest import Database, Manifest, TableContent, read_database
+from recovery.row_hash import NATIVE, PORTABLE, Algorithm
 from recovery.schema import read_schema
 from recovery.settling import settle
 

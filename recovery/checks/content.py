@@ -9,9 +9,10 @@ from psycopg.sql import Identifier
 from recovery.buckets import Age, Bucket, Buckets
 from recovery.checks.outcome import Argument, Check, CheckContext, Measurement, Outcome, Part, counted
 from recovery.database import Connection, row
-from recovery.fingerprint import NATIVE, Slice, read_slice, slices, unpack_buckets
+from recovery.fingerprint import Slice, read_slice, slices, unpack_buckets
 from recovery.layout import Layout
 from recovery.manifest import Manifest, TableContent
+from recovery.row_hash import NATIVE
 from recovery.schema import summary
 
 _GONE = (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn, psycopg.errors.InvalidSchemaName)

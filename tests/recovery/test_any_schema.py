@@ -6,6 +6,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from lab import workload
+from recovery import layout
 from recovery.bootstrap import bootstrap
 from recovery.checks import CHECKS, CheckContext
 from recovery.database import Connection
@@ -79,6 +80,22 @@ def test_columns_named_like_the_querys_own_alias_are_read(connection: Connection
         ("bytea", "\\x00", "\\x01"),
         ("inet", "10.0.0.1", "10.0.0.2"),
         ("text", "ä", "ö"),
+        ("char(3)", "a", "b"),
+        ("date", "2026-01-01", "infinity"),
+        ("time", "00:00:00", "01:11:34.967297"),
+        ("name", "a", "b"),
+        ("bool", "true", "false"),
+        ("smallint", "1", "-1"),
+        ("real", "1", "1.0000001"),
+        # What PostgreSQL's own hash takes for the same.
+        ("bigint", "1", "4294967296"),
+        ("amount", "1", "4294967296"),
+        ("timestamptz", "2000-01-01Z", "2000-01-01 01:11:34.967297Z"),
+        ("timestamp", "2000-01-01", "2000-01-01 01:11:34.967297"),
+        ("timestamptz", "-infinity", "infinity"),
+        ("jsonb", "[]", "[[[]]]"),
+        ("jsonb", "[1.0]", "[1.00]"),
+        ("int[]", "{1,2}", "{{1,2}}"),
     ],
 )
 def test_change_in_a_column_of_any_type_is_found(
@@ -93,6 +110,26 @@ def test_change_in_a_column_of_any_type_is_found(
     assert prove().status == "passed"
     result = prove(f"UPDATE odd SET v = '{after}'")
     assert result.status == "not_proven", result.detail
+
+
+@pytest.mark.parametrize("kind", ["int", "bigint", "text", "timestamptz", "jsonb", "bytea"])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE odd SET (a, b) = (b, a) WHERE id = 1",
+        "UPDATE odd SET a = (SELECT o.a FROM odd AS o WHERE o.id = 3 - odd.id)",
+        "UPDATE odd SET (a, b) = (NULL, a) WHERE id = 1",
+    ],
+    ids=["of one row", "of two rows", "with a null"],
+)
+def test_values_that_change_places_are_found(
+    connection: Connection, prove: Prove, monkeypatch: pytest.MonkeyPatch, kind: str, damage: str
+):
+    monkeypatch.setattr(layout, "ROW_BUCKETS", 1)  # rows of one bucket
+    one, two = {"int": ("1", "2"), "bigint": ("1", "2"), "jsonb": ("1", "2")}.get(kind, ("2026-01-01", "2026-01-02"))
+    connection.execute(f"CREATE TABLE odd (id int NOT NULL, a {kind}, b {kind}, PRIMARY KEY (id))".encode())
+    connection.execute("INSERT INTO odd VALUES (1, %s, %s), (2, %s, %s)", (one, two, two, one))
+    assert prove(damage).status == "not_proven"
 
 
 def test_partitioned_table_is_proven_as_one(connection: Connection, prove: Prove):
