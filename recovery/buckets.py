@@ -4,14 +4,13 @@ A table's rows are dealt into buckets. Each bucket counts its rows by their age 
 every settled row's content but on no order, so that the buckets of a table's slices add up to those of the whole.
 """
 
-import base64
 import struct
-import sys
-import zlib
 from array import array
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple, Self
+
+from recovery.columns import ColumnsError, from_bytes, pack, to_bytes, unpack
 
 
 class Age(IntEnum):
@@ -49,10 +48,6 @@ class Bucket(NamedTuple):
     def rows(self) -> int:
         """All of its rows."""
         return self.settled + self.altered + self.newer + self.late
-
-
-class BucketsError(ValueError):
-    """Packed buckets are damaged, or of another number than expected."""
 
 
 @dataclass
@@ -108,12 +103,11 @@ class Buckets:
                 fingerprints[bucket] = (known + new) % SUM_MODULUS if summed else known ^ new
 
     def add(self, others: "Buckets") -> None:
-        """Add the buckets of another slice of the same table. Raises :class:`BucketsError` for another number."""
+        """Add the buckets of another slice of the same table. Raises ValueError for another number of them."""
         if len(others) != len(self):
-            raise BucketsError(f"expected {len(self)} buckets, found {len(others)}")
+            raise ValueError(f"expected {len(self)} buckets, found {len(others)}")
         for own, more in zip(self.counts, others.counts, strict=True):
-            # As one long number: no count of a bucket nears 2^32, so that nothing is carried into the next.
-            own[:] = _array_of(own.typecode, _number(own) + _number(more), len(own))
+            own[:] = _sum(own, more)
         if not self.summed:
             total = _number(self.fingerprints) ^ _number(others.fingerprints)
             self.fingerprints[:] = _array_of(self.fingerprints.typecode, total, len(self))
@@ -122,55 +116,28 @@ class Buckets:
             self.fingerprints[bucket] = (self.fingerprints[bucket] + more) % SUM_MODULUS
 
     def pack(self) -> str:
-        """As text: the counts by age and the fingerprints, little-endian, each zlib and base64."""
-        counts = b"".join(_little(each) for each in self.counts)
+        """As text: the counts by age and the fingerprints."""
         # Counts are mostly small and zero; fingerprints are random, and no effort compresses them.
-        return f"{_text(counts, 1)}.{_text(_little(self.fingerprints), 0)}"
+        return ".".join([*map(pack, self.counts), pack(self.fingerprints, level=0)])
 
     @classmethod
     def unpack(cls, packed: str, *, number: int, summed: bool) -> Self:
-        """The buckets that were packed. Raises :class:`BucketsError`."""
-        try:
-            counts, fingerprints = map(_bytes, packed.split("."))
-        except (ValueError, zlib.error) as error:
-            raise BucketsError(f"expected packed buckets, found something else ({error})") from None
-        found = cls.empty(number, summed=summed)
-        size = 4 * number
-        if len(counts) != size * AGES or len(fingerprints) != 8 * number:
-            raise BucketsError(f"expected {number} buckets, found {len(fingerprints) // 8}")
-        for age, column in enumerate(found.counts):
-            column[:] = _from_little(column.typecode, counts[age * size : (age + 1) * size])
-        found.fingerprints[:] = _from_little("Q", fingerprints)
-        return found
+        """The buckets that were packed. Raises :class:`recovery.columns.ColumnsError`."""
+        parts = packed.split(".")
+        if len(parts) != AGES + 1:
+            raise ColumnsError(f"expected {AGES + 1} packed columns, found {len(parts)}")
+        return cls(tuple(unpack(part, "I", number) for part in parts[:AGES]), unpack(parts[AGES], "Q", number), summed)
 
 
-def _text(data: bytes, level: int) -> str:
-    return base64.b64encode(zlib.compress(data, level)).decode()
-
-
-def _bytes(text: str) -> bytes:
-    return zlib.decompress(base64.b64decode(text, validate=True))
-
-
-def _little(column: "array[int]") -> bytes:
-    if sys.byteorder == "little":
-        return column.tobytes()
-    swapped = array(column.typecode, column)
-    swapped.byteswap()
-    return swapped.tobytes()
-
-
-def _from_little(typecode: str, data: bytes) -> "array[int]":
-    column = array(typecode, data)
-    if sys.byteorder == "big":
-        column.byteswap()
-    return column
+def _sum(one: "array[int]", other: "array[int]") -> "array[int]":
+    """The sums of each two numbers, as one long number: none of them nears its limit, so that nothing is carried."""
+    return _array_of(one.typecode, _number(one) + _number(other), len(one))
 
 
 def _number(column: "array[int]") -> int:
-    return int.from_bytes(_little(column), "little")
+    return int.from_bytes(to_bytes(column, "little"), "little")
 
 
 def _array_of(typecode: str, number: int, length: int) -> "array[int]":
     size = array(typecode).itemsize
-    return _from_little(typecode, number.to_bytes(size * length, "little"))
+    return from_bytes(typecode, number.to_bytes(size * length, "little"), "little")

@@ -12,8 +12,9 @@ from pydantic import BaseModel, ConfigDict
 from recovery.buckets import Age
 from recovery.checks.content import faulty_buckets
 from recovery.database import Connection, rows, snapshot
-from recovery.fingerprint import age_of, bucket_of, empty_buckets, read_slice, slices
+from recovery.fingerprint import Reading, age_of, bucket_of, empty_buckets, read_ranges
 from recovery.manifest import Manifest, TableContent
+from recovery.slices import slices
 
 Kind = Literal["lost", "added", "changed"]
 
@@ -64,8 +65,10 @@ def explain(copy: Connection, source: Connection, manifest: Manifest) -> list[Ta
 
 def _faulty(copy: Connection, table: TableContent, manifest: Manifest) -> dict[int, str]:
     found = empty_buckets(table.layout)
+    reading = Reading(layout=table.layout, until=table.settled_until, algorithm=manifest.algorithm)
     for part in slices(copy, [table.layout], whole=False):
-        found.add(read_slice(copy, table.layout, part, until=table.settled_until, algorithm=manifest.algorithm))
+        for content in read_ranges(copy, reading, part, [part.range]):
+            found.add_groups(content.groups)
     return faulty_buckets(table, table.buckets, found)
 
 

@@ -6,43 +6,30 @@ xor of two equal rows is zero whatever they hold. 64 bits: a bucket whose rows d
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from psycopg.sql import SQL, Composable, Identifier, Literal
-from pydantic import BaseModel, ConfigDict
 
 from recovery.buckets import AGES, SUM_MODULUS, Age, Buckets
-from recovery.database import Connection, row, rows
+from recovery.database import Connection, rows
 from recovery.layout import Layout
+from recovery.ranges import GROUP_BYTES, RangeContent, RangeSum, SliceContent, ranges_of, slice_content
 from recovery.row_hash import NATIVE, Algorithm, column_name, content_of, key_of, md5_of
+from recovery.slices import BlockRange, Slice
 
-# A slice is this large at least, so that starting it costs little, and there are at most about so many of all tables
-# together, so that one state machine can run them all without nearing its limits.
-SLICE_BYTES = 128 * 1024 * 1024
-MOST_SLICES = 128
-
-_EPOCH = "2000-01-01"
 _PERIOD_SEED = 2
+_EPOCH = "2000-01-01"
 
-
-class Slice(BaseModel):
-    """Blocks of one table, or of one partition: from ``first_block`` up to before ``end_block``, None for all the rest.
-
-    ``table`` is the table's place among the layouts. ``file_node`` changes when the server rewrites the relation.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    table: int
-    schema_name: str
-    relation_name: str
-    file_node: int
-    first_block: int = 0
-    end_block: int | None = None
-
-
-class RewrittenError(RuntimeError):
-    """The server rewrote a relation (VACUUM FULL, CLUSTER) after it was divided into slices."""
+# A range is this many blocks at least, 256 KiB, so that an edit spoils little, and no relation has more ranges than the
+# most, so that what a manifest holds stays bounded.
+RANGE_BLOCKS = 32
+MOST_RANGES = 4096
+# Ranges are kept apart only where rows of a bucket lie together: else every range would have a part of every bucket.
+_PROBES = 4
+_ROWS_A_GROUP = 8
+_NO_BLOCK = 2**32 - 2  # beyond the last block that a relation can have
 
 
 def empty_buckets(layout: Layout) -> Buckets:
@@ -51,77 +38,112 @@ def empty_buckets(layout: Layout) -> Buckets:
 
 
 def unpack_buckets(layout: Layout, packed: str) -> Buckets:
-    """The buckets of a table of that layout, from their text. Raises :class:`recovery.buckets.BucketsError`."""
+    """The buckets of a table of that layout, from their text. Raises :class:`recovery.columns.ColumnsError`."""
     return Buckets.unpack(packed, number=layout.buckets, summed=not layout.keyed)
 
 
-_RELATIONS = SQL("""
-SELECT n.nspname AS schema, c.relname AS name, pg_relation_filenode(c.oid)::bigint AS file_node,
-       pg_relation_size(c.oid) AS bytes, current_setting('block_size')::int AS block_size
-FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
-WHERE c.oid = to_regclass({table}) AND c.relkind = 'r'
-   OR c.oid IN (SELECT relid FROM pg_partition_tree(to_regclass({table})) WHERE isleaf)
-ORDER BY c.oid
-""")
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """How rows are read: settled are those changed before ``until``; those changed after ``late_after`` are late, where
+    the change column has a time zone."""
 
+    layout: Layout
+    until: datetime
+    late_after: datetime | None = None
+    algorithm: Algorithm = NATIVE
 
-def slices(connection: Connection, tables: Sequence[Layout], *, whole: bool) -> list[Slice]:
-    """Divide the tables by their blocks. A table that is gone, or no table any more, has no slice.
+    @property
+    def age(self) -> Composable:
+        """The age of a row, as SQL."""
+        return age_of(self.layout, until=self.until, late_after=self.late_after)
 
-    ``whole`` keeps the tables undivided that have no change column: read at different moments, their slices would not
-    fit together.
-    """
-    found = [(number, layout, _relations(connection, layout)) for number, layout in enumerate(tables)]
-    every_byte = sum(each["bytes"] for _, _, relations in found for each in relations)
-    size = max(SLICE_BYTES, every_byte // MOST_SLICES)
-    return [
-        part
-        for number, layout, relations in found
-        for each in relations
-        for part in _divided(number, each, None if whole and not layout.change else size)
-    ]
+    @property
+    def content(self) -> Composable:
+        """The hash of a row, as SQL."""
+        return content_of(self.layout.columns, self.algorithm)
 
-
-def require_not_rewritten(connection: Connection, part: Slice) -> None:
-    """Raise :class:`RewrittenError` when the slice's block numbers mean other rows by now."""
-    name = Identifier(part.schema_name, part.relation_name).as_string()
-    found = row(connection, "SELECT pg_relation_filenode(to_regclass(%s))::bigint AS node", (name,))["node"]
-    if found != part.file_node:
-        raise RewrittenError(
-            f"expected {name} in file {part.file_node}, found {found}: the server has rewritten it since it was divided"
-            " (VACUUM FULL, CLUSTER, TRUNCATE); start again"
+    def folded(self, hashes: Composable) -> Composable:
+        """Many hashes as one number, as SQL."""
+        if self.layout.keyed:
+            return SQL("bit_xor({})").format(hashes)
+        return SQL("((sum({hashes}) % {modulus} + {modulus}) % {modulus})::bigint").format(
+            hashes=hashes, modulus=Literal(SUM_MODULUS)
         )
 
 
-def read_slice(
-    connection: Connection,
-    layout: Layout,
-    part: Slice,
-    *,
-    until: datetime,
-    late_after: datetime | None = None,
-    algorithm: Algorithm = NATIVE,
-) -> Buckets:
-    """The slice's rows in the buckets of its table, those settled ``until`` then fingerprinted.
+def read_content(connection: Connection, reading: Reading, part: Slice) -> SliceContent:
+    """What a slice holds, in ranges where they are worth it."""
+    step = max(RANGE_BLOCKS, -(-part.blocks // MOST_RANGES))
+    end = part.blocks if part.end_block is None else part.end_block
+    count = max(1, -(-(end - part.first_block) // step))
+    if count > 1 and not _lie_together(connection, reading, part, ranges_of(part.range, step, count)):
+        count = 1
+    return slice_content(part, step, read_ranges(connection, reading, part, ranges_of(part.range, step, count)))
 
-    Rows changed after ``late_after`` are late, where the change column has a time zone.
-    """
-    fold = SQL("bit_xor({hash})") if layout.keyed else SQL("(sum({hash}) % {modulus})::bigint")
+
+def read_ranges(
+    connection: Connection, reading: Reading, part: Slice, ranges: Sequence[BlockRange]
+) -> list[RangeContent]:
+    """The rows of each range in the buckets of their table, and their sum."""
     # One grouping by bucket and age at once: a filter an age would cost the server more than all the rest.
-    query = SQL("""
-        SELECT string_agg(int4send(g.number) || int4send(g.rows) || int8send(g.fingerprint), '') AS groups
+    within = SQL("""
+        SELECT coalesce(sum(g.rows) FILTER (WHERE g.number % {ages} = 0), 0)::bigint AS settled,
+               coalesce(sum(g.rows) FILTER (WHERE g.number % {ages} <> 0), 0)::bigint AS others,
+               coalesce({sum}, 0) AS fingerprint,
+               string_agg(int4send(g.number) || int4send(g.rows) || int8send(g.fingerprint), '') AS groups
         FROM (SELECT (({bucket}) * {ages} + {age})::int AS number, count(*)::int AS rows, {fold} AS fingerprint
               FROM {source} GROUP BY 1) AS g
     """).format(
-        bucket=bucket_of(layout, algorithm),
         ages=Literal(AGES),
-        age=age_of(layout, until=until, late_after=late_after),
-        fold=fold.format(hash=content_of(layout.columns, algorithm), modulus=Literal(SUM_MODULUS)),
+        sum=reading.folded(SQL("CASE WHEN g.number % {} = 0 THEN g.fingerprint END").format(Literal(AGES))),
+        bucket=bucket_of(reading.layout, reading.algorithm),
+        age=reading.age,
+        fold=reading.folded(reading.content),
         source=_source(part),
     )
-    buckets = empty_buckets(layout)
-    buckets.add_groups(row(connection, query)["groups"])
-    return buckets
+    return [
+        RangeContent(_sum(found["settled"], found["others"], found["fingerprint"]), found["groups"] or b"")
+        for found in _each(connection, ranges, within)
+    ]
+
+
+def read_sums(connection: Connection, reading: Reading, part: Slice, ranges: Sequence[BlockRange]) -> list[RangeSum]:
+    """The sum of each range, without dealing its rows into buckets; of one with unsettled rows, the counts only."""
+    within = SQL("""
+        SELECT count(*) AS rows, count(*) FILTER (WHERE {age} <> {settled}) AS others,
+               coalesce({fold}, 0) AS fingerprint FROM {source}
+    """).format(
+        age=reading.age, settled=Literal(int(Age.SETTLED)), fold=reading.folded(reading.content), source=_source(part)
+    )
+    return [
+        _sum(found["rows"] - found["others"], found["others"], found["fingerprint"])
+        for found in _each(connection, ranges, within)
+    ]
+
+
+def _lie_together(connection: Connection, reading: Reading, part: Slice, ranges: Sequence[BlockRange]) -> bool:
+    """Whether a bucket's rows share a range, to go by a few of the ranges."""
+    probes = [ranges[len(ranges) * number // _PROBES] for number in range(_PROBES)]
+    found = read_ranges(connection, reading, part, probes)
+    rows = sum(each.sum.settled + each.sum.others for each in found)
+    return rows >= _ROWS_A_GROUP * sum(len(each.groups) // GROUP_BYTES for each in found)
+
+
+def _each(connection: Connection, ranges: Sequence[BlockRange], within: Composable) -> list[dict[str, Any]]:
+    """One row a range, in their order."""
+    query = SQL(
+        "SELECT r.number, w.* FROM unnest({firsts}::bigint[], {ends}::bigint[]) WITH ORDINALITY"
+        ' AS r(first, "end", number), LATERAL ({within}) AS w'
+    ).format(
+        firsts=Literal([each.first for each in ranges]),
+        ends=Literal([_NO_BLOCK if each.end is None else each.end for each in ranges]),
+        within=within,
+    )
+    return sorted(rows(connection, query), key=lambda found: found["number"]) if ranges else []
+
+
+def _sum(settled: int, others: int, fingerprint: int) -> RangeSum:
+    return RangeSum(settled, others, fingerprint % 2**64)
 
 
 def bucket_of(layout: Layout, algorithm: Algorithm = NATIVE) -> Composable:
@@ -178,32 +200,6 @@ def age_of(layout: Layout, *, until: datetime, late_after: datetime | None = Non
 
 def _source(part: Slice) -> Composable:
     # Only its own rows: a table that inherits from this one is fingerprinted by itself.
-    source = SQL("ONLY {} AS t").format(Identifier(part.schema_name, part.relation_name))
-    conditions: list[Composable] = []
-    if part.first_block:
-        conditions.append(SQL("t.ctid >= {}::tid").format(Literal(f"({part.first_block},0)")))
-    if part.end_block is not None:
-        conditions.append(SQL("t.ctid < {}::tid").format(Literal(f"({part.end_block},0)")))
-    return SQL("{} WHERE {}").format(source, SQL(" AND ").join(conditions)) if conditions else source
-
-
-def _relations(connection: Connection, layout: Layout) -> list[dict[str, int]]:
-    name = Identifier(layout.schema_name, layout.table_name).as_string()
-    return rows(connection, _RELATIONS.format(table=Literal(name)))
-
-
-def _divided(table: int, relation: dict[str, int], size: int | None) -> list[Slice]:
-    blocks = relation["bytes"] // relation["block_size"]
-    parts = 1 if size is None else max(1, -(-relation["bytes"] // size))
-    bounds: list[int | None] = [blocks * number // parts for number in range(parts)]
-    return [
-        Slice(
-            table=table,
-            schema_name=str(relation["schema"]),
-            relation_name=str(relation["name"]),
-            file_node=relation["file_node"],
-            first_block=first or 0,
-            end_block=end,
-        )
-        for first, end in zip(bounds, [*bounds[1:], None], strict=True)
-    ]
+    return SQL(
+        "ONLY {} AS t WHERE t.ctid >= format('(%s,0)', r.first)::tid AND t.ctid < format('(%s,0)', r.\"end\")::tid"
+    ).format(Identifier(part.schema_name, part.relation_name))

@@ -8,16 +8,18 @@ from datetime import datetime
 from typing import Self
 
 import psycopg
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, field_validator, model_validator
 
-from recovery.buckets import Age, Buckets, BucketsError
+from recovery.buckets import Buckets
+from recovery.columns import ColumnsError
 from recovery.database import Connection, row
-from recovery.fingerprint import unpack_buckets
+from recovery.fingerprint import empty_buckets
 from recovery.heartbeat import Heartbeat
 from recovery.layout import Layout
+from recovery.ranges import SliceContent
 from recovery.row_hash import Algorithm
 
-FORMAT = 2
+FORMAT = 3
 
 
 class Database(BaseModel):
@@ -35,7 +37,7 @@ class Database(BaseModel):
 
 
 class TableContent(BaseModel):
-    """The buckets of one table as they were.
+    """What one table held, slice by slice.
 
     ``rows`` are all of its rows, ``settled`` the fingerprinted ones. ``exact`` tells that all of it was seen at one
     moment; slices that were read one after the other may miss, or count twice, a row that was changed meanwhile.
@@ -49,19 +51,25 @@ class TableContent(BaseModel):
     rows: int
     settled: int
     settled_until: datetime
-    packed: str
+    slices: tuple[SliceContent, ...]
 
     @property
     def buckets(self) -> Buckets:
-        """The buckets, unpacked anew each time."""
-        return unpack_buckets(self.layout, self.packed)
+        """All of the table's buckets, added up anew each time."""
+        found = empty_buckets(self.layout)
+        for each in self.slices:
+            for groups in each.groups():
+                found.add_groups(groups)
+        return found
 
     @model_validator(mode="after")
-    def _buckets_agree(self) -> Self:
-        found = self.buckets.total(Age.SETTLED)
-        if found != self.settled:
-            raise BucketsError(
-                f"expected the buckets of {self.layout.label} to hold {self.settled} rows, found {found}"
+    def _sums_agree(self) -> Self:
+        sums = [each for content in self.slices for each in content.range_sums]
+        found = sum(each.settled for each in sums), sum(each.settled + each.others for each in sums)
+        if found != (self.settled, self.rows):
+            raise ColumnsError(
+                f"expected the ranges of {self.layout.label} to hold {self.rows} rows, {self.settled} of them settled,"
+                f" found {found[1]} and {found[0]}"
             )
         return self
 
@@ -90,11 +98,12 @@ class Manifest(BaseModel):
         """The rows that are fingerprinted."""
         return sum(table.settled for table in self.tables)
 
-    @model_validator(mode="after")
-    def _format_is_known(self) -> Self:
-        if self.format != FORMAT:
-            raise ValueError(f"expected a manifest of format {FORMAT}, found {self.format}: take a new manifest")
-        return self
+    @field_validator("format")
+    @classmethod
+    def _format_is_known(cls, given: int) -> int:
+        if given != FORMAT:
+            raise ValueError(f"expected a manifest of format {FORMAT}, found {given}: take a new manifest")
+        return given
 
 
 def read_database(connection: Connection) -> Database:

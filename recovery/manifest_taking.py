@@ -7,22 +7,16 @@ from datetime import UTC, datetime
 
 from pydantic import BaseModel, ConfigDict
 
-from recovery.buckets import Age
 from recovery.database import Connection, row, shared_snapshot, snapshot
-from recovery.fingerprint import (
-    Slice,
-    empty_buckets,
-    require_not_rewritten,
-    slices,
-    unpack_buckets,
-)
-from recovery.fingerprint import read_slice as read_buckets
+from recovery.fingerprint import Reading, read_content
 from recovery.heartbeat import Heartbeat, has_pulse, newest_heartbeat
 from recovery.layout import Layout, layouts
 from recovery.manifest import Database, Manifest, TableContent, read_database
+from recovery.ranges import SliceContent
 from recovery.row_hash import NATIVE, PORTABLE, Algorithm
 from recovery.schema import read_schema
 from recovery.settling import settle
+from recovery.slices import Slice, require_not_rewritten, slices
 
 
 class UnknownTableError(ValueError):
@@ -58,14 +52,14 @@ class ManifestPlan(BaseModel):
     slices: tuple[Slice, ...]
 
 
-class SliceContent(BaseModel):
-    """What one slice of a plan held at ``read_at``."""
+class SliceReading(BaseModel):
+    """What the slice of that number in a plan held at ``read_at``."""
 
     model_config = ConfigDict(frozen=True)
 
     number: int
     read_at: datetime
-    packed: str
+    content: SliceContent
 
 
 def take_manifest(
@@ -90,11 +84,11 @@ def take_manifest(
             others.enter_context(shared_snapshot(each, connection))
         idle = [connection, *helpers]
 
-        def read(number: int) -> SliceContent:
+        def read(number: int) -> SliceReading:
             progress(plan.tables[plan.slices[number].table].layout.label)
             reader = idle.pop()
             try:
-                return _content(reader, plan, number)
+                return _read(reader, plan, number)
             finally:
                 idle.append(reader)
 
@@ -114,53 +108,46 @@ def plan_manifest(
         return _plan(connection, settled_at, may_lose_rows, PORTABLE if portable else NATIVE)
 
 
-def read_slice(connection: Connection, plan: ManifestPlan, number: int) -> SliceContent:
-    """Read one slice of a plan. Raises :class:`recovery.fingerprint.RewrittenError` or psycopg.Error.
+def read_slice(connection: Connection, plan: ManifestPlan, number: int) -> SliceReading:
+    """Read one slice of a plan. Raises :class:`recovery.slices.RewrittenError` or psycopg.Error.
 
     What was settled when the plan was made is the same whenever a slice is read; rows changed since just count less.
     """
     with snapshot(connection):
         require_not_rewritten(connection, plan.slices[number])
-        return _content(connection, plan, number)
+        return _read(connection, plan, number)
 
 
-def assemble(plan: ManifestPlan, contents: Iterable[SliceContent], *, one_snapshot: bool = False) -> Manifest:
-    """Put the slices together, as of the moment the last of them was read. Raises :class:`IncompleteError`.
-
-    Memory grows with the number of buckets, not with that of slices: they are taken one at a time.
-    """
-    found = [empty_buckets(each.layout) for each in plan.tables]
-    missing = set(range(len(plan.slices)))
-    taken_at = plan.planned_at
-    for content in contents:
-        missing.remove(content.number)
-        taken_at = max(taken_at, content.read_at)
-        table = plan.slices[content.number].table
-        found[table].add(unpack_buckets(plan.tables[table].layout, content.packed))
-    if missing:
-        raise IncompleteError(
-            f"expected {len(plan.slices)} slices, found {len(plan.slices) - len(missing)}: read the others too"
-        )
-    counts = [sum(part.table == number for part in plan.slices) for number in range(len(plan.tables))]
+def assemble(plan: ManifestPlan, readings: Iterable[SliceReading], *, one_snapshot: bool = False) -> Manifest:
+    """Put the slices together, as of the moment the last of them was read. Raises :class:`IncompleteError`."""
+    found = {reading.number: reading for reading in readings}
+    if len(found) < len(plan.slices):
+        raise IncompleteError(f"expected {len(plan.slices)} slices, found {len(found)}: read the others too")
+    contents = [found[number].content for number in range(len(plan.slices))]
     return Manifest(
         algorithm=plan.algorithm,
-        taken_at=taken_at,
+        taken_at=max([plan.planned_at, *(reading.read_at for reading in found.values())]),
         settled_at=plan.settled_at,
         database=plan.database,
         heartbeat=plan.heartbeat,
         objects=plan.objects,
         tables=tuple(
-            TableContent(
-                layout=table.layout,
-                may_lose_rows=table.may_lose_rows,
-                exact=one_snapshot or count <= 1,
-                rows=buckets.total(),
-                settled=buckets.total(Age.SETTLED),
-                settled_until=table.settled_until,
-                packed=buckets.pack(),
-            )
-            for table, buckets, count in zip(plan.tables, found, counts, strict=True)
+            _table(table, [each for each in contents if each.part.table == number], one_snapshot=one_snapshot)
+            for number, table in enumerate(plan.tables)
         ),
+    )
+
+
+def _table(table: TablePlan, slices: Sequence[SliceContent], *, one_snapshot: bool) -> TableContent:
+    sums = [each for content in slices for each in content.range_sums]
+    return TableContent(
+        layout=table.layout,
+        may_lose_rows=table.may_lose_rows,
+        exact=one_snapshot or len(slices) <= 1,
+        rows=sum(each.settled + each.others for each in sums),
+        settled=sum(each.settled for each in sums),
+        settled_until=table.settled_until,
+        slices=tuple(slices),
     )
 
 
@@ -189,12 +176,11 @@ def _plan(
     )
 
 
-def _content(connection: Connection, plan: ManifestPlan, number: int) -> SliceContent:
+def _read(connection: Connection, plan: ManifestPlan, number: int) -> SliceReading:
     part = plan.slices[number]
     table = plan.tables[part.table]
-    read_at = _now(connection)
-    buckets = read_buckets(connection, table.layout, part, until=table.settled_until, algorithm=plan.algorithm)
-    return SliceContent(number=number, read_at=read_at, packed=buckets.pack())
+    reading = Reading(layout=table.layout, until=table.settled_until, algorithm=plan.algorithm)
+    return SliceReading(number=number, read_at=_now(connection), content=read_content(connection, reading, part))
 
 
 def _now(connection: Connection) -> datetime:

@@ -14,7 +14,7 @@ from lambdas.shared.parts import Parts
 from lambdas.shared.settings import CommaSeparated, DatabaseSettings, EvidenceSettings
 from recovery.bootstrap import VERIFIER_ROLE
 from recovery.database import Connection
-from recovery.manifest_taking import ManifestPlan, SliceContent, assemble, plan_manifest, read_slice
+from recovery.manifest_taking import ManifestPlan, SliceReading, assemble, plan_manifest, read_slice
 from recovery.restore_requests import InvalidRequestError
 
 logger = Logger()
@@ -64,8 +64,8 @@ def _plan(settings: ManifestSettings, parts: Parts) -> dict[str, Any]:
 
 def _assemble(settings: ManifestSettings, parts: Parts) -> dict[str, Any]:
     plan = _plan_of(parts)
-    contents = (SliceContent.model_validate_json(parts.get(number)) for number in sorted(parts.done()))
-    manifest = assemble(plan, contents)
+    readings = (SliceReading.model_validate_json(parts.get(number)) for number in sorted(parts.done()))
+    manifest = assemble(plan, readings)
     key = put_manifest(settings, manifest)
     logger.info("manifest taken", extra={"key": key, "rows": manifest.rows})
     publish(settings, {"ManifestTaken": (COUNT, 1), "ManifestRows": (COUNT, manifest.rows)})

@@ -1,7 +1,9 @@
 """Is every settled row there, to the bit?"""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any
 
 import psycopg
 from psycopg.sql import Identifier
@@ -9,11 +11,16 @@ from psycopg.sql import Identifier
 from recovery.buckets import Age, Bucket, Buckets
 from recovery.checks.outcome import Argument, Check, CheckContext, Measurement, Outcome, Part, counted
 from recovery.database import Connection, row
-from recovery.fingerprint import Slice, read_slice, slices, unpack_buckets
+from recovery.fingerprint import Reading, empty_buckets, read_ranges, read_sums, unpack_buckets
 from recovery.layout import Layout
 from recovery.manifest import Manifest, TableContent
+from recovery.ranges import SliceContent, unproven
 from recovery.row_hash import NATIVE
 from recovery.schema import summary
+from recovery.slices import BlockRange, Slice, slices
+
+# A relation of up to this many blocks, 8 MiB, is read once more without hesitation.
+_GLANCE_BLOCKS = 1024
 
 _GONE = (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn, psycopg.errors.InvalidSchemaName)
 
@@ -43,25 +50,73 @@ def content_parts(connection: Connection, context: CheckContext) -> list[Part]:
 
 
 def check_content_part(connection: Connection, context: CheckContext, part: Part) -> Outcome:
-    """Count one slice into the buckets of its table; :func:`conclude_content` compares them with the manifest."""
+    """Prove ranges of one slice by their sums, and count the others into the buckets of its table.
+
+    :func:`conclude_content` compares those with the same ranges of the manifest.
+    """
     _require_comparable(connection, context.manifest)
     table = context.manifest.tables[_table(part)]
+    reading = Reading(
+        layout=table.layout,
+        until=table.settled_until,
+        late_after=context.restore_started_at,
+        algorithm=context.manifest.algorithm,
+    )
     try:
         if "relation_name" not in part.arguments:
             row(connection, "SELECT %s::regclass AS found", (_name(table.layout),))
             raise RuntimeError(f"expected {table.layout.label} to be a table, found something else")
-        buckets = read_slice(
-            connection,
-            table.layout,
-            Slice.model_validate(part.arguments),
-            until=table.settled_until,
-            late_after=context.restore_started_at,
-            algorithm=context.manifest.algorithm,
-        )
+        given = Slice.model_validate(part.arguments)
+        proven = _proven_ranges(connection, reading, table, given)
+        left = unproven(given.range, proven.values())
+        counted_out = [content.groups for content in read_ranges(connection, reading, given, left)]
     except _GONE as error:
         detail = f"table {table.layout.label} cannot be read: {error.diag.message_primary}"
         return Outcome(status="failed", detail=detail)
-    return Outcome(status="passed", detail=part.label, payload={"packed": buckets.pack()})
+    payload: dict[str, Any] = {"proven": list(proven)}
+    if counted_out:
+        found = empty_buckets(table.layout)
+        for groups in counted_out:
+            found.add_groups(groups)
+        payload["packed"] = found.pack()
+    return Outcome(status="passed", detail=part.label, payload=payload)
+
+
+def _proven_ranges(
+    connection: Connection, reading: Reading, table: TableContent, given: Slice
+) -> dict[tuple[int, int], BlockRange]:
+    """The manifest's ranges (by the number of their slice and their own) that the slice holds to the bit."""
+    proven: dict[tuple[int, int], BlockRange] = {}
+    for number, content in enumerate(table.slices):
+        if not content.part.same_relation(given) or not _worth_a_glance(content):
+            continue
+        blocks, sums = content.blocks, content.range_sums
+        # One with rows that were not settled is compared in detail, as is one that has any now.
+        known = [each for each in range(content.count) if not sums[each].others and blocks[each].within(given.range)]
+        found = read_sums(connection, reading, given, [blocks[each] for each in known])
+        same = (each for each, range_sum in zip(known, found, strict=True) if range_sum == sums[each])
+        proven |= {(number, each): blocks[each] for each in same}
+    return proven
+
+
+def _worth_a_glance(content: SliceContent) -> bool:
+    """Whether some of it is likely to be as it was. One large range hardly ever is, and would be read twice."""
+    return content.count > 1 or content.part.blocks <= _GLANCE_BLOCKS
+
+
+@dataclass
+class _Collected:
+    """What the parts of one table found: the ranges they proved, and buckets of everything else."""
+
+    found: Buckets
+    proven: set[tuple[int, int]] = field(default_factory=set[tuple[int, int]])
+    spoiled: bool = False  # a slice is missing: the others cannot be compared without it
+
+    def add(self, payload: Mapping[str, Any], layout: Layout) -> None:
+        """Add one part's finding."""
+        self.proven |= {(number, each) for number, each in payload["proven"]}
+        if "packed" in payload:
+            self.found.add(unpack_buckets(layout, payload["packed"]))
 
 
 def conclude_content(context: CheckContext, outcomes: Iterable[Outcome]) -> Outcome:
@@ -70,23 +125,17 @@ def conclude_content(context: CheckContext, outcomes: Iterable[Outcome]) -> Outc
     Slices come in the order of their tables, and no more than one table's buckets are held at a time.
     """
     tally = _Tally()
-    number, total = None, None
-    spoiled: set[int] = set()  # tables of which a slice is missing: the others cannot be compared without it
-    for outcome in outcomes:
-        table_number = _table(outcome.part)
-        if outcome.payload is None:
-            (tally.findings if outcome.status == "failed" else tally.unproven).append(outcome.detail)
-            spoiled.add(table_number)
-            continue
-        if table_number != number and total is not None and number not in spoiled:
-            _compare(context.manifest.tables[number or 0], total, tally)
-        found = unpack_buckets(context.manifest.tables[table_number].layout, outcome.payload["packed"])
-        if table_number == number and total is not None:
-            total.add(found)
-        else:
-            number, total = table_number, found
-    if number is not None and total is not None and number not in spoiled:
-        _compare(context.manifest.tables[number], total, tally)
+    for number, answers in groupby(outcomes, key=lambda outcome: _table(outcome.part)):
+        table = context.manifest.tables[number]
+        collected = _Collected(empty_buckets(table.layout))
+        for outcome in answers:
+            if outcome.payload is None:
+                (tally.findings if outcome.status == "failed" else tally.unproven).append(outcome.detail)
+                collected.spoiled = True
+            else:
+                collected.add(outcome.payload, table.layout)
+        if not collected.spoiled:
+            _compare(table, collected, tally)
     return _outcome(tally, context.manifest)
 
 
@@ -108,16 +157,24 @@ def _require_comparable(connection: Connection, manifest: Manifest) -> None:
         )
 
 
-def _compare(table: TableContent, found: Buckets, tally: _Tally) -> None:
-    expected = table.buckets
+def _compare(table: TableContent, collected: _Collected, tally: _Tally) -> None:
+    expected, found = empty_buckets(table.layout), collected.found
+    for number, content in enumerate(table.slices):
+        at_a_glance = [(number, each) in collected.proven for each in range(content.count)]
+        rows = sum(each.settled for each, proven in zip(content.range_sums, at_a_glance, strict=True) if proven)
+        tally.rows += rows
+        tally.proven += rows
+        if not all(at_a_glance):
+            for groups in content.groups(each for each, proven in enumerate(at_a_glance) if not proven):
+                expected.add_groups(groups)
     faults = faulty_buckets(table, expected, found)
     tally.rows += found.total()
     tally.proven += found.total(Age.SETTLED)
-    for number in expected.differing(found):
-        before, now = expected[number], found[number]
-        if number in faults or (before.settled, before.fingerprint) != (now.settled, now.fingerprint):
+    for bucket in expected.differing(found):
+        before, now = expected[bucket], found[bucket]
+        if bucket in faults or (before.settled, before.fingerprint) != (now.settled, now.fingerprint):
             tally.proven -= now.settled
-            tally.explained += number not in faults
+            tally.explained += bucket not in faults
     if not faults:
         return
     told = summary([f"bucket {number} of {len(expected)} {fault}" for number, fault in faults.items()])

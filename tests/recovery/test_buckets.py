@@ -4,7 +4,8 @@ import struct
 
 import pytest
 
-from recovery.buckets import SUM_MODULUS, Age, Buckets, BucketsError
+from recovery.buckets import SUM_MODULUS, Age, Buckets
+from recovery.columns import ColumnsError
 
 
 def buckets(*groups: tuple[int, Age, int, int], number: int = 4, summed: bool = False) -> Buckets:
@@ -52,12 +53,12 @@ def test_buckets_survive_their_text():
 
 @pytest.mark.parametrize("packed", ["", "rubbish", "rubbish.rubbish", Buckets.empty(3, summed=False).pack()])
 def test_damaged_text_is_refused(packed: str):
-    with pytest.raises(BucketsError, match="expected"):
+    with pytest.raises(ColumnsError, match="expected"):
         Buckets.unpack(packed, number=4, summed=False)
 
 
 def test_buckets_of_another_number_are_not_added():
-    with pytest.raises(BucketsError, match="expected 4 buckets, found 2"):
+    with pytest.raises(ValueError, match="expected 4 buckets, found 2"):
         buckets().add(Buckets.empty(2, summed=False))
 
 

@@ -156,6 +156,6 @@ def test_verifier_takes_the_same_manifest_as_the_owner(notes: Connection, dsn: s
     with connect(role, application_name="test") as verifier:
         manifest = take_manifest(verifier)
     assert run_check_at(role, "identity", CheckContext(manifest=manifest)).status == "passed"
-    assert manifest.tables[0].packed == owners.tables[0].packed
+    assert manifest.tables[0].slices == owners.tables[0].slices
     assert manifest.objects == owners.objects
     assert manifest.database == owners.database

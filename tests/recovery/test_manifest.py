@@ -92,21 +92,33 @@ def test_connection_in_a_transaction_is_refused(dsn: str):
 
 def test_manifest_of_another_format_is_refused(notes: Connection):
     data = take_manifest(notes).model_dump(mode="json") | {"format": 99}
-    with pytest.raises(ValidationError, match="expected a manifest of format 2, found 99"):
+    with pytest.raises(ValidationError, match="expected a manifest of format 3, found 99"):
         Manifest.model_validate(data)
 
 
-def test_manifest_whose_buckets_are_damaged_is_refused(notes: Connection):
+def test_manifest_whose_sums_are_damaged_is_refused(notes: Connection):
     data = take_manifest(notes).model_dump(mode="json")
-    data["tables"][0]["packed"] = "rubbish"
-    with pytest.raises(ValidationError, match="expected packed buckets"):
+    data["tables"][0]["slices"][0]["sums"]["settled"] = "rubbish"
+    with pytest.raises(ValidationError, match="expected packed numbers"):
         Manifest.model_validate(data)
+
+
+def test_manifest_whose_buckets_are_damaged_proves_nothing(notes: Connection, check: Check):
+    data = take_manifest(notes).model_dump(mode="json")
+    data["tables"][0]["slices"][0]["heads"] = "rubbish"
+    notes.execute("DELETE FROM notes WHERE id = 7")
+    result = check("content", Manifest.model_validate(data))
+    assert result.status == "not_proven"
+    assert "expected packed numbers, found something else" in result.detail
 
 
 def test_manifest_whose_counts_do_not_agree_is_refused(notes: Connection):
     data = take_manifest(notes).model_dump(mode="json")
     data["tables"][0]["settled"] -= 1
-    with pytest.raises(ValidationError, match=r"expected the buckets of public\.notes to hold 199 rows, found 200"):
+    with pytest.raises(
+        ValidationError,
+        match=r"expected the ranges of public\.notes to hold 200 rows, 199 of them settled, found 200 and 200",
+    ):
         Manifest.model_validate(data)
 
 

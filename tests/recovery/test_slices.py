@@ -5,19 +5,19 @@ from typing import Any
 
 import pytest
 
-from recovery import fingerprint, layout
+from recovery import layout, slices
 from recovery.database import Connection, connect
-from recovery.fingerprint import RewrittenError
 from recovery.manifest import Manifest
 from recovery.manifest_taking import (
     IncompleteError,
     ManifestPlan,
-    SliceContent,
+    SliceReading,
     assemble,
     plan_manifest,
     read_slice,
     take_manifest,
 )
+from recovery.slices import RewrittenError
 from recovery.verification import CheckResult
 
 Check = Callable[..., CheckResult]
@@ -42,7 +42,7 @@ LAST = "(SELECT id FROM entries ORDER BY ctid DESC LIMIT 1)"
 @pytest.fixture
 def entries(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> Connection:
     """A connection to a database whose table ``entries`` is dealt by period, and read in slices of four blocks."""
-    monkeypatch.setattr(fingerprint, "SLICE_BYTES", 4 * 8192)
+    monkeypatch.setattr(slices, "SLICE_BYTES", 4 * 8192)
     connection.execute(TABLE.encode())
     return connection
 
@@ -57,9 +57,9 @@ def helper(dsn: str) -> Iterator[Connection]:
 def one_by_one(connection: Connection, between: Callable[[], Any] = lambda: None, **options: Any) -> Manifest:
     """A manifest as functions take it: planned, read slice by slice, assembled; everything through JSON."""
     plan = ManifestPlan.model_validate_json(plan_manifest(connection, **options).model_dump_json())
-    contents: list[SliceContent] = []
+    contents: list[SliceReading] = []
     for number in reversed(range(len(plan.slices))):
-        contents.append(SliceContent.model_validate_json(read_slice(connection, plan, number).model_dump_json()))
+        contents.append(SliceReading.model_validate_json(read_slice(connection, plan, number).model_dump_json()))
         between()
     return assemble(plan, contents)
 
@@ -83,14 +83,14 @@ def test_slices_read_side_by_side_see_one_snapshot(entries: Connection, helper: 
     plan = plan_manifest(entries)
     assert len(plan.slices) > 5
     alone, together = take_manifest(entries), take_manifest(entries, helpers=[helper])
-    assert together.tables[0].packed == alone.tables[0].packed
+    assert together.tables[0].slices == alone.tables[0].slices
     assert together.tables[0].exact
 
 
 def test_slices_read_one_after_the_other_make_the_same_manifest(entries: Connection, check: Check):
     manifest = one_by_one(entries)
     at_once = take_manifest(entries)
-    assert manifest.tables[0].packed == at_once.tables[0].packed
+    assert manifest.tables[0].slices == at_once.tables[0].slices
     assert not manifest.tables[0].exact
     result = check("content", manifest)
     assert (result.status, result.measurements["rows_proven"]) == ("passed", ROWS), result.detail
@@ -159,13 +159,13 @@ def test_table_without_a_change_column_is_not_divided(entries: Connection):
 
 
 def test_number_of_slices_is_bounded(entries: Connection, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(fingerprint, "MOST_SLICES", 4)
+    monkeypatch.setattr(slices, "MOST_SLICES", 4)
     assert len(plan_manifest(entries).slices) <= 5
 
 
 def test_portable_buckets_are_the_same_rows(entries: Connection):
     native, portable = take_manifest(entries), take_manifest(entries, portable=True)
-    assert native.tables[0].packed != portable.tables[0].packed
+    assert native.tables[0].slices != portable.tables[0].slices
     assert native.settled_rows == portable.settled_rows == ROWS
 
 
