@@ -69,7 +69,8 @@ def _faulty(copy: Connection, table: TableContent, manifest: Manifest) -> dict[i
     for part in slices(copy, [table.layout], whole=False):
         for content in read_ranges(copy, reading, part, [part.range]):
             found.add_groups(content.groups)
-    return faulty_buckets(table, table.buckets, found)
+    expected = table.buckets
+    return faulty_buckets(table, expected, found, expected.differing(found))
 
 
 def _explained(

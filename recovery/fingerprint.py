@@ -28,7 +28,7 @@ RANGE_BLOCKS = 32
 MOST_RANGES = 4096
 # Ranges are kept apart only where rows of a bucket lie together: else every range would have a part of every bucket.
 _PROBES = 4
-_ROWS_A_GROUP = 8
+_ROWS_A_GROUP = 3
 _NO_BLOCK = 2**32 - 2  # beyond the last block that a relation can have
 
 

@@ -21,11 +21,12 @@ _TIMES = ("timestamptz", "timestamp")
 # now can claim to be that much older.
 NAIVE_CLOCK_ALLOWANCE = timedelta(hours=12)
 
-# A table of up to the first number of rows has about one bucket a row, a larger one a bucket for every so many rows, so
-# that a later update hides few others; no table has more than the most.
-ROW_BUCKETS = 32_768
-_ROWS_A_BUCKET = 32
-MOST_BUCKETS = 131_072
+# A later update hides the other rows of its bucket. A small table has several buckets a row, a large one a bucket for
+# every few rows; no table has more than the most, which take 12 MiB.
+_BUCKETS_A_ROW = 4
+SMALL_TABLE_BUCKETS = 131_072
+_ROWS_A_BUCKET = 8
+MOST_BUCKETS = 524_288
 # A period's rows are spread over this many buckets, so that even a busy period is not one bucket.
 _SPREAD = 32
 # Below this size a table is counted; above it the server's own estimate decides about the number of buckets.
@@ -123,7 +124,8 @@ def layouts(connection: Connection) -> list[Layout]:
 
 def bucket_count(row_count: int) -> int:
     """How many buckets a table of that many rows is dealt into: a power of two."""
-    wanted = max(min(row_count, ROW_BUCKETS), min(row_count // _ROWS_A_BUCKET, MOST_BUCKETS), 1)
+    small = min(row_count * _BUCKETS_A_ROW, SMALL_TABLE_BUCKETS)
+    wanted = max(small, min(row_count // _ROWS_A_BUCKET, MOST_BUCKETS), 1)
     return 1 << (wanted - 1).bit_length()
 
 

@@ -108,15 +108,20 @@ def _worth_a_glance(content: SliceContent) -> bool:
 class _Collected:
     """What the parts of one table found: the ranges they proved, and buckets of everything else."""
 
-    found: Buckets
+    layout: Layout
+    found: Buckets | None = None
     proven: set[tuple[int, int]] = field(default_factory=set[tuple[int, int]])
     spoiled: bool = False  # a slice is missing: the others cannot be compared without it
 
-    def add(self, payload: Mapping[str, Any], layout: Layout) -> None:
+    def add(self, payload: Mapping[str, Any]) -> None:
         """Add one part's finding."""
         self.proven |= {(number, each) for number, each in payload["proven"]}
         if "packed" in payload:
-            self.found.add(unpack_buckets(layout, payload["packed"]))
+            more = unpack_buckets(self.layout, payload["packed"])
+            if self.found is None:
+                self.found = more
+            else:
+                self.found.add(more)
 
 
 def conclude_content(context: CheckContext, outcomes: Iterable[Outcome]) -> Outcome:
@@ -127,13 +132,13 @@ def conclude_content(context: CheckContext, outcomes: Iterable[Outcome]) -> Outc
     tally = _Tally()
     for number, answers in groupby(outcomes, key=lambda outcome: _table(outcome.part)):
         table = context.manifest.tables[number]
-        collected = _Collected(empty_buckets(table.layout))
+        collected = _Collected(table.layout)
         for outcome in answers:
             if outcome.payload is None:
                 (tally.findings if outcome.status == "failed" else tally.unproven).append(outcome.detail)
                 collected.spoiled = True
             else:
-                collected.add(outcome.payload, table.layout)
+                collected.add(outcome.payload)
         if not collected.spoiled:
             _compare(table, collected, tally)
     return _outcome(tally, context.manifest)
@@ -142,9 +147,9 @@ def conclude_content(context: CheckContext, outcomes: Iterable[Outcome]) -> Outc
 CONTENT = Check(run=check_content_part, parts=content_parts, conclude=conclude_content)
 
 
-def faulty_buckets(table: TableContent, expected: Buckets, found: Buckets) -> dict[int, str]:
-    """The buckets that are not as they were and that no later change explains, and what is wrong with each."""
-    faults = ((number, _fault(table, expected[number], found[number])) for number in expected.differing(found))
+def faulty_buckets(table: TableContent, expected: Buckets, found: Buckets, differing: Iterable[int]) -> dict[int, str]:
+    """Of the buckets that are not as they were, those that no later change explains, and what is wrong with each."""
+    faults = ((number, _fault(table, expected[number], found[number])) for number in differing)
     return {number: fault for number, fault in faults if fault is not None}
 
 
@@ -158,19 +163,27 @@ def _require_comparable(connection: Connection, manifest: Manifest) -> None:
 
 
 def _compare(table: TableContent, collected: _Collected, tally: _Tally) -> None:
-    expected, found = empty_buckets(table.layout), collected.found
+    left: list[bytes] = []
     for number, content in enumerate(table.slices):
         at_a_glance = [(number, each) in collected.proven for each in range(content.count)]
         rows = sum(each.settled for each, proven in zip(content.range_sums, at_a_glance, strict=True) if proven)
         tally.rows += rows
         tally.proven += rows
         if not all(at_a_glance):
-            for groups in content.groups(each for each, proven in enumerate(at_a_glance) if not proven):
-                expected.add_groups(groups)
-    faults = faulty_buckets(table, expected, found)
+            left += content.groups(each for each, proven in enumerate(at_a_glance) if not proven)
+    if left or collected.found is not None:
+        expected = empty_buckets(table.layout)
+        for groups in left:
+            expected.add_groups(groups)
+        _compare_buckets(table, expected, collected.found or empty_buckets(table.layout), tally)
+
+
+def _compare_buckets(table: TableContent, expected: Buckets, found: Buckets, tally: _Tally) -> None:
+    differing = expected.differing(found)
+    faults = faulty_buckets(table, expected, found, differing)
     tally.rows += found.total()
     tally.proven += found.total(Age.SETTLED)
-    for bucket in expected.differing(found):
+    for bucket in differing:
         before, now = expected[bucket], found[bucket]
         if bucket in faults or (before.settled, before.fingerprint) != (now.settled, now.fingerprint):
             tally.proven -= now.settled
@@ -215,16 +228,19 @@ def _balance(table: TableContent, expected: Bucket, given: Bucket, left: int) ->
 
 
 def _outcome(tally: _Tally, manifest: Manifest) -> Outcome:
-    share = tally.proven / tally.rows if tally.rows else None
+    share = tally.proven / manifest.rows if manifest.rows else None
     measurements: dict[str, Measurement] = {
         "tables": len(manifest.tables),
         "rows": tally.rows,
+        "rows_in_manifest": manifest.rows,
         "rows_proven": tally.proven,
         "share_proven": share,
         "buckets_explained_by_later_changes": tally.explained,
     }
-    proven = f"{tally.proven} of {counted(tally.rows, 'row')} in {counted(len(manifest.tables), 'table')} proven to"
-    proven += " the bit" if share is None else f" the bit ({share:.2%})"
+    proven = f"{tally.proven} of the manifest's {counted(manifest.rows, 'row')} in"
+    proven += f" {counted(len(manifest.tables), 'table')} proven to the bit"
+    if share is not None:
+        proven += f" ({share:.2%})"
     if tally.explained:
         proven += f", {counted(tally.explained, 'bucket')} explained by later changes"
     if tally.findings:

@@ -124,7 +124,7 @@ def test_intact_copy_verifies(dr: Dr, recorded: Path, dsn: str):
     result = dr("verify", "--dsn", dsn, "--manifest", str(recorded))
     assert result.exit_code == 0, result.output
     assert result.stdout.splitlines()[-1] == "PASS"
-    assert "50 of 50 rows in 1 table proven to the bit" in result.stdout
+    assert "50 of the manifest's 50 rows in 1 table proven to the bit" in result.stdout
 
 
 def test_one_flipped_row_fails_with_status_1(dr: Dr, recorded: Path, database: Connection, dsn: str):

@@ -125,7 +125,7 @@ def test_change_in_a_column_of_any_type_is_found(
 def test_values_that_change_places_are_found(
     connection: Connection, prove: Prove, monkeypatch: pytest.MonkeyPatch, kind: str, damage: str
 ):
-    monkeypatch.setattr(layout, "ROW_BUCKETS", 1)  # rows of one bucket
+    monkeypatch.setattr(layout, "SMALL_TABLE_BUCKETS", 1)  # rows of one bucket
     one, two = {"int": ("1", "2"), "bigint": ("1", "2"), "jsonb": ("1", "2")}.get(kind, ("2026-01-01", "2026-01-02"))
     connection.execute(f"CREATE TABLE odd (id int NOT NULL, a {kind}, b {kind}, PRIMARY KEY (id))".encode())
     connection.execute("INSERT INTO odd VALUES (1, %s, %s), (2, %s, %s)", (one, two, two, one))

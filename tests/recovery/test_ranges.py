@@ -39,7 +39,8 @@ LAST = "(SELECT id FROM entries ORDER BY ctid DESC LIMIT 1)"
 def entries(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> Connection:
     """A connection to a database whose table ``entries`` is kept apart in ranges of two blocks."""
     monkeypatch.setattr(fingerprint, "RANGE_BLOCKS", 2)
-    monkeypatch.setattr(layout, "ROW_BUCKETS", 128)
+    monkeypatch.setattr(layout, "SMALL_TABLE_BUCKETS", 512)
+    monkeypatch.setattr(layout, "_ROWS_A_BUCKET", 10**6)
     monkeypatch.setattr(layout, "_SPREAD", 4)
     connection.execute(TABLE.encode())
     return connection

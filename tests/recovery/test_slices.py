@@ -76,7 +76,7 @@ def test_table_created_at_one_moment_is_dealt_by_key_alone(connection: Connectio
     connection.execute(TABLE.replace("n * interval '45 minutes'", "interval '0'").encode())
     (table,) = take_manifest(connection).tables
     assert table.layout.period_seconds is None
-    assert table.layout.spread == table.layout.buckets == 4096
+    assert table.layout.spread == table.layout.buckets == 16_384
 
 
 def test_slices_read_side_by_side_see_one_snapshot(entries: Connection, helper: Connection):
