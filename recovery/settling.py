@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from recovery.database import Connection, require_idle, row
 
-OLDEST_MAJOR = 14  # the first with hash_record_extended
+OLDEST_MAJOR = 14  # the first with date_bin and scans of block ranges
 
 # How much older than the start of its transaction a row may claim to be: an application takes the time before it opens
 # the transaction, from a clock of its own that NTP keeps. A row that claims more looks like one added later.
