@@ -56,6 +56,23 @@ def changed_amount(patient: Patient) -> None:
     patient.silently(f"UPDATE transactions SET amount_paisa = amount_paisa + 1 WHERE id = {OLD}")
 
 
+@ROWS.add(
+    check="content", seen="Somebody is 43 million rupees richer, and a hash join takes both balances for the same."
+)
+def changed_balance_that_hashes_alike(patient: Patient) -> None:
+    """A bit of each half of one balance is flipped, which PostgreSQL's own hash of a bigint folds away."""
+    patient.silently(
+        "UPDATE linked_accounts SET balance_paisa = balance_paisa # 4294967297"
+        " WHERE id = (SELECT min(id::text)::uuid FROM linked_accounts)"
+    )
+
+
+@ROWS.add(check="content", seen="A purchase has lost its tags: they are two brackets too deep.")
+def nested_tags_that_hash_alike(patient: Patient) -> None:
+    """One row's jsonb lies in two more arrays, which PostgreSQL's own hash of a jsonb cancels out."""
+    patient.silently(f"UPDATE transactions SET tags = jsonb_build_array(jsonb_build_array(tags)) WHERE id = {OLD}")
+
+
 @ROWS.add(check="content", seen="Two students see each other's amounts; count, sum and average are as before.")
 def swapped_amounts(patient: Patient) -> None:
     """The amounts of two rows are swapped."""
