@@ -1,9 +1,9 @@
 """How recovery reaches a PostgreSQL database: one way to connect, one kind of snapshot, messages without secrets."""
 
 import re
-from collections.abc import Generator
-from contextlib import contextmanager
-from typing import Any, LiteralString
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
+from typing import Any, LiteralString, TypeVar
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -15,6 +15,8 @@ Connection = psycopg.Connection[Any]
 Row = dict[str, Any]
 
 CONNECT_TIMEOUT_SECONDS = 10
+ATTEMPTS = 3  # a REINDEX that meets us twice is rare, three times is a fault of its own
+Result = TypeVar("Result")
 
 # What a value looks like as text, and where a name is looked up, depends on these: a manifest and the check that reads
 # it may run under different roles, databases and server settings.
@@ -128,6 +130,17 @@ def shared_snapshot(connection: Connection, other: Connection) -> Generator[None
         connection.execute(SQL("SET TRANSACTION SNAPSHOT {}").format(Literal(name)))
         _pin_settings(connection)
         yield
+
+
+def again_after_deadlock(work: Callable[[], Result]) -> Result:
+    """Do read-only work, and again when the server ended it because it and somebody's DDL waited for each other.
+
+    Raises what the work raises, and its deadlock after ATTEMPTS.
+    """
+    for _ in range(ATTEMPTS - 1):
+        with suppress(psycopg.errors.DeadlockDetected):
+            return work()
+    return work()
 
 
 def _pin_settings(connection: Connection) -> None:

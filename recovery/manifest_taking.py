@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from pydantic import BaseModel, ConfigDict
 
-from recovery.database import Connection, row, shared_snapshot, snapshot
+from recovery.database import Connection, again_after_deadlock, row, shared_snapshot, snapshot
 from recovery.fingerprint import Reading, read_content
 from recovery.heartbeat import Heartbeat, has_pulse, newest_heartbeat
 from recovery.layout import Layout, layouts
@@ -77,9 +77,20 @@ def take_manifest(
     database, which read slices beside the first. ``progress`` is told each table's name before it is read. Raises
     :class:`UnsupportedServerError`, :class:`UnknownTableError` or psycopg.Error.
     """
+    algorithm = PORTABLE if portable else NATIVE
+    return again_after_deadlock(lambda: _take(connection, helpers, may_lose_rows, algorithm, progress))
+
+
+def _take(
+    connection: Connection,
+    helpers: Sequence[Connection],
+    may_lose_rows: Collection[str],
+    algorithm: Algorithm,
+    progress: Callable[[str], None],
+) -> Manifest:
     settled_at = settle(connection)
     with snapshot(connection), ExitStack() as others:
-        plan = _plan(connection, settled_at, may_lose_rows, PORTABLE if portable else NATIVE)
+        plan = _plan(connection, settled_at, may_lose_rows, algorithm)
         for each in helpers:
             others.enter_context(shared_snapshot(each, connection))
         idle = [connection, *helpers]

@@ -12,7 +12,14 @@ from pydantic import BaseModel, ConfigDict
 
 from recovery.checks import CHECKS, CheckContext, Outcome, Part
 from recovery.checks.outcome import PACKAGED_INVARIANTS, Measurement, Status
-from recovery.database import Connection, connect, set_statement_timeout, snapshot, without_secrets
+from recovery.database import (
+    Connection,
+    again_after_deadlock,
+    connect,
+    set_statement_timeout,
+    snapshot,
+    without_secrets,
+)
 from recovery.manifest import Manifest
 
 # A part's own limit: below the 15 minutes that AWS allows a Lambda function, so that the part itself can still say what
@@ -174,10 +181,14 @@ def run_part(
     try:
         if UNPLANNED in part.arguments:
             raise RuntimeError(str(part.arguments[UNPLANNED]))
-        with _open(target) as connection:
-            set_statement_timeout(connection, statement_timeout_seconds)
-            with snapshot(connection):
-                outcome = run(connection, context, part)
+
+        def answer() -> Outcome:
+            with _open(target) as connection:
+                set_statement_timeout(connection, statement_timeout_seconds)
+                with snapshot(connection):
+                    return run(connection, context, part)
+
+        outcome = again_after_deadlock(answer)
     # Whatever went wrong, the restored copy is not proven, and the reason belongs in the evidence.
     except Exception as error:
         outcome = Outcome(status="not_proven", detail=f"could not be checked: {_reason(error)}")

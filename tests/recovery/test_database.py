@@ -1,8 +1,23 @@
 """Connecting: messages say where and why, and never the password."""
 
+from threading import Thread
+from typing import Any
+
+import psycopg
 import pytest
 
-from recovery.database import Connection, DsnError, UnreachableError, connect, place, row, without_secrets
+from lab.polling import wait_for
+from recovery.database import (
+    ATTEMPTS,
+    Connection,
+    DsnError,
+    UnreachableError,
+    again_after_deadlock,
+    connect,
+    place,
+    row,
+    without_secrets,
+)
 
 
 @pytest.mark.parametrize(
@@ -55,3 +70,39 @@ def test_session_survives_a_database_with_a_date_style_of_its_own(connection: Co
 
 def test_place_of_a_dsn_without_host_is_libpqs_own():
     assert place("dbname=x") == "libpq's default host, libpq's default port, database x"
+
+
+def test_work_that_a_deadlock_ended_is_done_again(connection: Connection, other: psycopg.Connection[Any], dsn: str):
+    connection.execute("CREATE TABLE a (); CREATE TABLE b (); SET deadlock_timeout = '20ms'")
+    other.execute("SET deadlock_timeout = '1min'")
+    other.execute("LOCK TABLE b IN ACCESS EXCLUSIVE MODE")
+    attempts: list[int] = []
+
+    def in_the_way() -> None:
+        other.execute("LOCK TABLE a IN ACCESS EXCLUSIVE MODE")
+        other.commit()
+
+    def work() -> int:
+        attempts.append(1)
+        with connection.transaction():
+            connection.execute("SELECT FROM a")
+            if len(attempts) == 1:
+                Thread(target=in_the_way).start()
+                with connect(dsn, application_name="test") as third:
+                    wait_for("the lock", lambda: third.execute("SELECT FROM pg_locks WHERE NOT granted").fetchone())
+            return row(connection, "SELECT count(*) AS rows FROM b")["rows"]
+
+    assert again_after_deadlock(work) == 0
+    assert len(attempts) == 2
+
+
+def test_deadlock_that_comes_every_time_is_told():
+    attempts: list[int] = []
+
+    def work() -> None:
+        attempts.append(1)
+        raise psycopg.errors.DeadlockDetected("deadlock detected")
+
+    with pytest.raises(psycopg.errors.DeadlockDetected):
+        again_after_deadlock(work)
+    assert len(attempts) == ATTEMPTS
