@@ -1,0 +1,31 @@
+"""``duskspendr-backup``: back up a SQLite database on this device, prove the backup, bring it back."""
+
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from device.terminal import say
+
+app = typer.Typer(
+    help="Encrypted backups of a SQLite database: create, verify and restore them, here and in the cloud.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        say(f"duskspendr-backup {version('duskspendr-continuity')}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    show_version: Annotated[
+        bool, typer.Option("--version", help="Show the version.", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Hold the options that stand before a command."""

@@ -1,0 +1,94 @@
+"""What can go wrong between the device and the cloud, each told apart from the others."""
+
+from device.errors import BackupError
+
+
+class CloudError(BackupError):
+    """``passing`` says that trying again may help, ``retry_after_seconds`` when the server says how long to wait."""
+
+    code = "cloud"
+
+    def __init__(
+        self, *, expected: str, found: str, do: str, passing: bool = False, retry_after_seconds: float | None = None
+    ) -> None:
+        super().__init__(expected=expected, found=found, do=do)
+        self.passing = passing
+        self.retry_after_seconds = retry_after_seconds
+
+
+class OfflineError(CloudError):
+    """The server was not reached, or the connection broke."""
+
+    code = "offline"
+
+
+class SignedOutError(CloudError):
+    """Nobody is signed in, or the server does not take the sign-in any more."""
+
+    code = "signed-out"
+
+
+class LoginError(CloudError):
+    """Signing in did not work."""
+
+    code = "login"
+
+
+class ForbiddenError(CloudError):
+    """The server knows the user and refuses."""
+
+    code = "forbidden"
+
+
+class NotInCloudError(CloudError):
+    """There is no such backup in the cloud."""
+
+    code = "not-in-cloud"
+
+
+class AlreadyThereError(CloudError):
+    """The same backup is in the cloud already."""
+
+    code = "already-there"
+
+
+class TooLargeError(CloudError):
+    """The backup is larger than the server takes."""
+
+    code = "too-large"
+
+
+class QuotaError(CloudError):
+    """Too much was asked of the server for now."""
+
+    code = "quota"
+
+
+class ServerError(CloudError):
+    """The server failed, or answered what nobody expects."""
+
+    code = "server"
+
+
+class ClockSkewError(CloudError):
+    """This device's clock is so wrong that signatures and sign-ins do not hold."""
+
+    code = "clock-skew"
+
+
+class ExpiredLinkError(CloudError):
+    """A signed link was used after its time."""
+
+    code = "link-expired"
+
+
+class ArchivedError(CloudError):
+    """The backup lies in an archive that has to be asked to bring it back."""
+
+    code = "archived"
+
+
+class TransferError(CloudError):
+    """What arrived is not what was sent."""
+
+    code = "transfer"

@@ -1,0 +1,43 @@
+"""Every number of the client.
+
+Those that spec 20 gives stand in ``recovery/objectives.py`` too, which this room may not import; a test holds both equal.
+"""
+
+from typing import Final
+
+# Spec 20, "Backup Schedule": local auto-backup, 7 days.
+KEEP_DAYS: Final = 7
+
+FORMAT_VERSION: Final = 1
+
+# Level 3 takes a realistic database to less than a third; level 9 gains a tenth at a sixth of the speed.
+ZSTD_LEVEL: Final = 3
+# What zstd's two workers hold at a time. Larger jobs gain under 1 % and cost memory: two workers keep six of them.
+ZSTD_THREADS: Final = 2
+ZSTD_JOB_BYTES: Final = 2 * 1024 * 1024
+# The largest window a reader allows, which bounds its memory: what zstd -19 uses. Level 3 uses 2 MiB.
+ZSTD_MAX_WINDOW_BYTES: Final = 8 * 1024 * 1024
+
+# Of a read or a write of files and streams.
+CHUNK_BYTES: Final = 256 * 1024
+
+# age's payload: a nonce, then chunks of plaintext, each with a tag. https://c2sp.org/age
+AGE_NONCE_BYTES: Final = 16
+AGE_CHUNK_BYTES: Final = 64 * 1024
+AGE_TAG_BYTES: Final = 16
+# A header has some 100 bytes a recipient; whoever sends more wants our memory.
+AGE_MAX_HEADER_BYTES: Final = 64 * 1024
+
+# A manifest has some 100 bytes and as many for each table.
+MANIFEST_MAX_BYTES: Final = 1024 * 1024
+# What the size field of a POSIX tar header can say: 11 octal digits.
+DATABASE_MAX_BYTES: Final = 8**11 - 1
+# tar(1) fills its last record of 20 blocks of 512 bytes with zeros.
+TAR_RECORD_BYTES: Final = 20 * 512
+
+# How long to wait for a database that another program writes to.
+DATABASE_TIMEOUT_SECONDS: Final = 10.0
+
+# 24 letters of Crockford's base 32, 5 bits each: 120 bits, far beyond guessing even without scrypt.
+PASSPHRASE_GROUPS: Final = 6
+PASSPHRASE_GROUP_LETTERS: Final = 4
