@@ -41,3 +41,16 @@ DATABASE_TIMEOUT_SECONDS: Final = 10.0
 # 24 letters of Crockford's base 32, 5 bits each: 120 bits, far beyond guessing even without scrypt.
 PASSPHRASE_GROUPS: Final = 6
 PASSPHRASE_GROUP_LETTERS: Final = 4
+
+# Of a request to the cloud: to connect, and until the next bytes arrive.
+CLOUD_TIMEOUTS_SECONDS: Final = (10.0, 60.0)
+# What passes is tried again after about 0.5, 1, 2, 4, 8 and 16 s.
+CLOUD_ATTEMPTS: Final = 7
+SHORTEST_WAIT_SECONDS: Final = 0.5
+# A server that asks to wait longer is not waited for: the command says when to come back.
+LONGEST_WAIT_SECONDS: Final = 30.0
+# A token is renewed this long before its time is over, as long as a request may take.
+TOKEN_LEEWAY_SECONDS: Final = 60.0
+# What S3 allows a clock to be off is 15 minutes; issuers allow less.
+CLOCK_SKEW_SECONDS: Final = 5 * 60.0
+LOGIN_TIMEOUT_SECONDS: Final = 5 * 60.0

@@ -1,12 +1,14 @@
 """What can go wrong between the device and the cloud, each told apart from the others."""
 
+from typing import ClassVar
+
 from device.errors import BackupError
 
 
 class CloudError(BackupError):
     """``passing`` says that trying again may help, ``retry_after_seconds`` when the server says how long to wait."""
 
-    code = "cloud"
+    code: ClassVar[str] = "cloud"
 
     def __init__(
         self, *, expected: str, found: str, do: str, passing: bool = False, retry_after_seconds: float | None = None
@@ -19,76 +21,76 @@ class CloudError(BackupError):
 class OfflineError(CloudError):
     """The server was not reached, or the connection broke."""
 
-    code = "offline"
+    code: ClassVar[str] = "offline"
 
 
 class SignedOutError(CloudError):
     """Nobody is signed in, or the server does not take the sign-in any more."""
 
-    code = "signed-out"
+    code: ClassVar[str] = "signed_out"
 
 
 class LoginError(CloudError):
     """Signing in did not work."""
 
-    code = "login"
+    code: ClassVar[str] = "login"
 
 
 class ForbiddenError(CloudError):
     """The server knows the user and refuses."""
 
-    code = "forbidden"
+    code: ClassVar[str] = "forbidden"
 
 
 class NotInCloudError(CloudError):
     """There is no such backup in the cloud."""
 
-    code = "not-in-cloud"
+    code: ClassVar[str] = "not_in_cloud"
 
 
 class AlreadyThereError(CloudError):
     """The same backup is in the cloud already."""
 
-    code = "already-there"
+    code: ClassVar[str] = "already_there"
 
 
 class TooLargeError(CloudError):
     """The backup is larger than the server takes."""
 
-    code = "too-large"
+    code: ClassVar[str] = "too_large"
 
 
 class QuotaError(CloudError):
     """Too much was asked of the server for now."""
 
-    code = "quota"
+    code: ClassVar[str] = "quota"
 
 
 class ServerError(CloudError):
     """The server failed, or answered what nobody expects."""
 
-    code = "server"
+    code: ClassVar[str] = "server"
 
 
 class ClockSkewError(CloudError):
     """This device's clock is so wrong that signatures and sign-ins do not hold."""
 
-    code = "clock-skew"
+    code: ClassVar[str] = "clock_skew"
 
 
 class ExpiredLinkError(CloudError):
     """A signed link was used after its time."""
 
-    code = "link-expired"
+    code: ClassVar[str] = "link_expired"
 
 
 class ArchivedError(CloudError):
     """The backup lies in an archive that has to be asked to bring it back."""
 
-    code = "archived"
+    code: ClassVar[str] = "archived"
 
 
 class TransferError(CloudError):
     """What arrived is not what was sent."""
 
-    code = "transfer"
+    code: ClassVar[str] = "transfer"

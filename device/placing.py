@@ -1,0 +1,49 @@
+"""New files that are there whole or not at all."""
+
+import os
+import tempfile
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+from device.errors import UsageError
+
+
+@contextmanager
+def placed(path: Path, *, overwrite: bool = False) -> Generator[Path]:
+    """A new empty file beside ``path``, readable by its owner alone, that takes its place when the block ends well.
+
+    What was written is on the storage before it shows under its name. When the block fails nothing is left, and what
+    was at ``path`` is as before. Raises :class:`UsageError` when something is there and may not be overwritten, and
+    OSError.
+    """
+    check_free(path, overwrite=overwrite)
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent)  # mode 0600
+    os.close(descriptor)
+    partial = Path(name)
+    try:
+        yield partial
+        _flush(partial)
+        # A hard link would be surer against another process, but memory sticks know none.
+        check_free(path, overwrite=overwrite)
+        partial.replace(path)
+        _flush(path.parent)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def check_free(path: Path, *, overwrite: bool) -> None:
+    """Find out before long work whether its result can be kept. Raises :class:`UsageError`."""
+    if path.is_dir() or (path.exists() and not overwrite):
+        what = "a folder" if path.is_dir() else "a file"
+        raise UsageError(expected=f"nothing at {path}", found=what, do="choose another name")
+    if not path.parent.is_dir():
+        raise UsageError(expected="an existing folder", found=f"none at {path.parent}", do="create it first")
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
