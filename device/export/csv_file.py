@@ -1,9 +1,9 @@
 """Transactions as CSV with the product's header, and back.
 
-RFC 4180: UTF-8, CRLF, fields quoted where they have to be. Amounts are rupees as exact decimals. The header has no place
-for a zone, so every time carries it: ``14:05:09+05:30``. A text that a spreadsheet would take for a formula gets an
-apostrophe before it, as OWASP advises against CSV injection, and so does one that begins with an apostrophe: the reader
-takes exactly one away.
+RFC 4180: UTF-8, CRLF, fields quoted where they have to be. Amounts are rupees as exact decimals. The header has no
+place for a zone, so every time carries it: ``14:05:09+05:30``. A text that a spreadsheet would take for a formula gets
+an apostrophe before it, as OWASP advises against CSV injection, and so does one that begins with an apostrophe: the
+reader takes exactly one away.
 """
 
 import csv
@@ -16,7 +16,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TextIO
 
-from device.errors import ExportError
+from device.export.errors import ExportError
 from device.schema import current_version
 
 HEADER = ("Date", "Time", "Type", "Amount", "Category", "Merchant", "Description", "Payment Method", "Source")
@@ -35,7 +35,7 @@ _TEXT_COLUMNS = {
 
 @dataclass(frozen=True)
 class ExportedTransaction:
-    """One row of the file. ``amount_paisa`` is negative only where the app stored it so; an empty text reads as None."""
+    """One row of the file; an empty text reads as None."""
 
     occurred_at: datetime
     type: str | None
@@ -74,7 +74,7 @@ def read_csv(path: Path) -> Iterator[ExportedTransaction]:
     """
     with path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.reader(file)
-        if (header := next(reader, [])) != list(HEADER):
+        if (header := next(reader, list[str]())) != list(HEADER):
             raise ExportError(
                 expected=f"the header {','.join(HEADER)}", found=",".join(header) or "an empty file", do="export anew"
             )

@@ -1,9 +1,13 @@
 """The whole content of any SQLite database as JSON, and back.
 
-One object: what the database is, its tables with their statements and rows, and its indexes, views and triggers. A value
-is null, a number or a string, or an object for what JSON has no word for: ``{"blob": base64}``, ``{"text": base64}`` for a
-text that is no UTF-8, ``{"real": "Infinity"}``. Integers have up to 64 bits: read them with a parser that keeps them.
+One object: what the database is, its tables with their statements and rows, and its indexes, views and triggers. A
+value is null, a number or a string, or an object for what JSON has no word for: ``{"blob": base64}``, ``{"text":
+base64}`` for a text that is no UTF-8, ``{"real": "Infinity"}``. Integers have up to 64 bits: read them with a parser
+that keeps them.
 """
+
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# ijson ships no types.
 
 import base64
 import itertools
@@ -19,7 +23,7 @@ from typing import Any, BinaryIO, TextIO
 
 import ijson
 
-from device.errors import ExportError
+from device.export.errors import ExportError
 from device.schema import version_of
 
 FORMAT = "duskspendr-export"
@@ -28,6 +32,9 @@ FORMAT_VERSION = 1
 # Where AUTOINCREMENT keeps its counters: SQLite creates the table itself.
 _COUNTERS = "sqlite_sequence"
 _OBJECT = re.compile(r"\s*CREATE\s+(UNIQUE\s+INDEX|INDEX|VIEW|TRIGGER|TABLE)\b", re.IGNORECASE)
+
+
+_Events = Iterator[tuple[str, str, Any]]
 
 
 @dataclass(frozen=True)
@@ -94,7 +101,7 @@ def load_json(path: Path, connection: sqlite3.Connection) -> dict[str, int]:
 
 
 def _load(file: BinaryIO, connection: sqlite3.Connection) -> tuple[dict[str, int], list[str]]:
-    events = ijson.parse(file, use_float=True)
+    events = _events(file)
     counts: dict[str, int] = {}
     objects: list[str] = []
     name, columns = "", list[str]()
@@ -115,30 +122,32 @@ def _load(file: BinaryIO, connection: sqlite3.Connection) -> tuple[dict[str, int
     return counts, objects
 
 
-def _check_format(events: Iterator[tuple[str, str, Any]]) -> None:
+def _events(file: BinaryIO) -> _Events:
+    return ijson.parse(file, use_float=True)
+
+
+def _check_format(events: _Events) -> None:
     """They stand first, so that nothing of a foreign file is ever looked at."""
     found = {prefix: value for prefix, _, value in itertools.islice(events, 5) if prefix}
     if found != {"format": FORMAT, "format_version": FORMAT_VERSION}:
         raise ValueError(f"format {found.get('format')}, version {found.get('format_version')}")
 
 
-def _load_rows(
-    events: Iterator[tuple[str, str, Any]], connection: sqlite3.Connection, name: str, columns: list[str]
-) -> int:
+def _load_rows(events: _Events, connection: sqlite3.Connection, name: str, columns: list[str]) -> int:
     if name == _COUNTERS:
-        connection.execute(f"DELETE FROM {_COUNTERS}")
+        connection.execute(f"DELETE FROM {_COUNTERS}")  # noqa: S608
     names, count = ", ".join(map(_quoted, columns)), 0
     for row in _rows(events):
         values = [_from_json(row[column]) for column in columns]
         places = ", ".join("CAST(? AS TEXT)" if isinstance(value, _Unreadable) else "?" for value in values)
         bound = [value.content if isinstance(value, _Unreadable) else value for value in values]
-        connection.execute(f"INSERT INTO {_quoted(name)} ({names}) VALUES ({places})", bound)
+        connection.execute(f"INSERT INTO {_quoted(name)} ({names}) VALUES ({places})", bound)  # noqa: S608
         count += 1
     return count
 
 
-def _rows(events: Iterator[tuple[str, str, Any]]) -> Iterator[dict[str, Any]]:
-    builder = ijson.ObjectBuilder()
+def _rows(events: _Events) -> Iterator[dict[str, Any]]:
+    builder: Any = ijson.ObjectBuilder()
     for prefix, event, value in events:
         if (prefix, event) == ("tables.item.rows", "end_array"):
             return
