@@ -111,7 +111,7 @@ def _load(file: BinaryIO, connection: sqlite3.Connection) -> tuple[dict[str, int
             connection.execute(f"PRAGMA {prefix} = {int(value)}")
         elif prefix == "tables.item.name":
             name, columns = value, []
-        elif prefix == "tables.item.sql" and value is not None:
+        elif (prefix, event) == ("tables.item.sql", "string"):
             _create(connection, value)
         elif prefix == "tables.item.columns.item":
             columns.append(value)
