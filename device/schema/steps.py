@@ -1,6 +1,7 @@
 """One step forward from each version but the newest. Foreign keys are off while a step runs."""
 
 import sqlite3
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -23,13 +24,9 @@ def _add_payment_columns(connection: sqlite3.Connection) -> None:
 
 def _give_categories_a_table(connection: sqlite3.Connection) -> None:
     connection.execute(CATEGORIES)
-    connection.execute(
-        """
-        INSERT INTO categories (id, name, created_at)
-        SELECT 'category-' || row_number() OVER (ORDER BY category), category, min(created_at)
-        FROM transactions GROUP BY category
-        """
-    )
+    names = connection.execute("SELECT category, min(created_at) FROM transactions GROUP BY category").fetchall()
+    categories = [(str(uuid.uuid4()), name, created_at) for name, created_at in names]
+    connection.executemany("INSERT INTO categories (id, name, created_at) VALUES (?, ?, ?)", categories)
     connection.execute(BUDGETS)
     # SQLite cannot alter a column into a reference: https://sqlite.org/lang_altertable.html, "Making Other Kinds"
     connection.execute(TRANSACTIONS_3.replace("CREATE TABLE transactions", "CREATE TABLE transactions_new"))

@@ -3,6 +3,7 @@
 import itertools
 import random
 import sqlite3
+import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,8 +23,17 @@ _MERCHANTS = {
 _METHODS = ("upi", "upi", "upi", "card", "net_banking", "cash", "wallet")
 _SOURCES = ("sms", "sms", "upi_notification", "bank_api", "manual", "imported")
 _INSTITUTIONS = ("SBI", "HDFC Bank", "ICICI Bank", "Axis Bank", "Paytm Wallet")
+_NOTES = (None, None, None, "with friends", "शाम की चाय", "=shared/2", "monthly")
 _START = datetime(2024, 1, 1, tzinfo=UTC)
 _BATCH = 20_000
+
+
+def _key(name: str) -> str:
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, name))
+
+
+_ACCOUNTS = [_key(bank) for bank in _INSTITUTIONS]
+_CATEGORIES = {name: _key(name) for name in _MERCHANTS}
 
 # In the order of the columns below; each version takes what it has.
 _COLUMNS = (
@@ -73,16 +83,16 @@ def _new(path: Path, version: int, seed: int) -> sqlite3.Connection:
     connection.execute(f"PRAGMA user_version = {version}")
     now = _milliseconds(_START)
     accounts = [
-        (_account(number), f"{bank} ••{1000 + (seed + 37 * number) % 9000}", bank, 1_000_00 * (number + 1), now, now)
+        (_ACCOUNTS[number], f"{bank} ••{1000 + (seed + 37 * number) % 9000}", bank, 100_000 * (number + 1), now, now)
         for number, bank in enumerate(_INSTITUTIONS)
     ]
     connection.executemany("INSERT INTO accounts VALUES (?, ?, ?, ?, ?, ?)", accounts)
     if version >= 3:
-        categories = [(_category(name), name, now) for name in _MERCHANTS]
+        categories = [(key, name, now) for name, key in _CATEGORIES.items()]
         connection.executemany("INSERT INTO categories VALUES (?, ?, ?)", categories)
         budgets = [
-            (f"budget-{number}", _category(name), f"{name} this month", 2_500_00 + 500_00 * number, "monthly", now, now)
-            for number, name in enumerate(_MERCHANTS)
+            (_key(f"budget {name}"), key, f"{name} this month", 250_000 + 50_000 * number, "monthly", now, now)
+            for number, (name, key) in enumerate(_CATEGORIES.items())
         ]
         connection.executemany("INSERT INTO budgets VALUES (?, ?, ?, ?, ?, ?, ?)", budgets)
     return connection
@@ -105,29 +115,36 @@ def _transactions(rng: random.Random, version: int) -> Iterator[tuple[str | int 
         category = names[min(int(rng.expovariate(0.45)), len(names) - 1)]
         merchant = rng.choice(_MERCHANTS[category])
         credit = category == "pocket_money"
+        amount = rng.randrange(5_000, 20_000) * 100 if credit else int(rng.paretovariate(1.2) * 4_000) % 5_000_000 + 1
+        bank = rng.randrange(len(_INSTITUTIONS))
+        source = rng.choice(_SOURCES)
         at = _milliseconds(moment)
-        paid = (rng.choice(_METHODS), rng.choice(_SOURCES), "[]") if version >= 2 else ()
+        paid = (rng.choice(_METHODS), source, "[]") if version >= 2 else ()
         yield (
-            f"{rng.getrandbits(128):032x}",
-            _account(rng.randrange(len(_INSTITUTIONS))),
+            str(uuid.UUID(int=rng.getrandbits(128), version=4)),
+            _ACCOUNTS[bank],
             "credit" if credit else "debit",
-            rng.randrange(5_000_00, 20_000_00) if credit else int(rng.paretovariate(1.2) * 40_00) % 50_000_00 + 1,
+            amount,
             merchant,
-            f"UPI/{rng.randrange(10**12):012d}/{merchant}" if rng.random() < 0.7 else None,
+            _description(rng, source, _INSTITUTIONS[bank], amount, merchant, moment),
             at,
             at + 2_000,
             at + 2_000,
             *paid,
-            _category(category) if version >= 3 else category,
+            _CATEGORIES[category] if version >= 3 else category,
         )
 
 
-def _account(number: int) -> str:
-    return f"account-{number}"
-
-
-def _category(name: str) -> str:
-    return f"category-{name}"
+def _description(
+    rng: random.Random, source: str, bank: str, amount: int, merchant: str, moment: datetime
+) -> str | None:
+    """What the bank wrote, for what came from a message; seldom a note for what was entered by hand."""
+    if source in ("manual", "imported"):
+        return rng.choice(_NOTES)
+    return (
+        f"{bank}: Rs.{amount // 100}.{amount % 100:02d} from A/c XX{1000 + len(bank)} on {moment:%d-%m-%y} to"
+        f" {merchant}. UPI Ref {rng.randrange(10**12):012d}. Not you? Call 1800 1234 or SMS BLOCK to 56767."
+    )
 
 
 def _milliseconds(moment: datetime) -> int:
