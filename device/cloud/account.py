@@ -1,9 +1,7 @@
 """Who is signed in on this device, and where: one file that only its owner can read."""
 
-import os
 import re
 import stat
-import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError, field_se
 
 from device.cloud.answers import LOG_IN
 from device.cloud.errors import SignedOutError
+from device.placing import placed
 
 DEVICE_NAME = re.compile(r"[a-z0-9-]{1,64}")
 
@@ -70,15 +69,8 @@ class AccountFile:
     def save(self, account: Account) -> None:
         """Write the account; it is there whole or as it was before. Raises OSError."""
         self._make_folder()
-        descriptor, name = tempfile.mkstemp(prefix=".account.", dir=self.path.parent)  # mode 0600
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                file.write(account.model_dump_json())
-                file.flush()
-                os.fsync(file.fileno())
-            Path(name).replace(self.path)
-        finally:
-            Path(name).unlink(missing_ok=True)
+        with placed(self.path, overwrite=True) as partial:
+            partial.write_text(account.model_dump_json(), encoding="utf-8")
 
     @contextmanager
     def locked(self) -> Generator[None]:

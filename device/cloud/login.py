@@ -37,7 +37,8 @@ def log_in(
     Raises :class:`UsageError`, :class:`LoginError` and :class:`CloudError`.
     """
     check_address(api, "the API")
-    device = device or f"device-{secrets.token_hex(4)}"
+    if device is None:
+        device = f"device-{secrets.token_hex(4)}"
     if not DEVICE_NAME.fullmatch(device):
         raise UsageError(expected="1 to 64 of a-z, 0-9 and - as the device's name", found=device, do="choose another")
     endpoints = discover(issuer)

@@ -17,7 +17,7 @@ from device.limits import CLOUD_ATTEMPTS, CLOUD_TIMEOUTS_SECONDS, LONGEST_WAIT_S
 
 Pause = Callable[[float], None]
 
-_backing_off = wait_exponential_jitter(initial=SHORTEST_WAIT_SECONDS, max=LONGEST_WAIT_SECONDS)
+_backing_off = wait_exponential_jitter(multiplier=SHORTEST_WAIT_SECONDS, max=LONGEST_WAIT_SECONDS)
 
 
 class Readable(Protocol):

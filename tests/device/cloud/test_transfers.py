@@ -1,0 +1,264 @@
+"""Backups on their way to the cloud and back, over connections and servers that fail."""
+
+import base64
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from pathlib import Path
+
+import pytest
+
+from device.cloud.account import AccountFile
+from device.cloud.backups import CloudBackups
+from device.cloud.errors import (
+    ArchivedError,
+    CloudError,
+    ExpiredLinkError,
+    ForbiddenError,
+    NotInCloudError,
+    OfflineError,
+    QuotaError,
+    ServerError,
+    TooLargeError,
+    TransferError,
+)
+from device.errors import UsageError
+from device.limits import CLOUD_ATTEMPTS, LONGEST_WAIT_SECONDS
+from tests.device.cloud.double import CloudDouble
+
+EXPIRED = "<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>"
+
+
+def test_upload_arrives_whole_and_under_the_device(backups: CloudBackups, cloud: CloudDouble, backup_file: Path):
+    uploaded = backups.upload(backup_file, kind="auto")
+    (stored,) = cloud.stored
+    assert (stored.content, stored.device, stored.kind) == (backup_file.read_bytes(), "new-phone", "auto")
+    assert (uploaded.size, uploaded.device, uploaded.already_there) == (len(stored.content), "new-phone", False)
+
+
+def test_upload_tells_how_far_it_is(backups: CloudBackups, backup_file: Path):
+    steps: list[tuple[int, int]] = []
+    backups.upload(backup_file, kind="auto", progress=lambda sent, size: steps.append((sent, size)))
+    size = backup_file.stat().st_size
+    assert steps[-1] == (size, size)
+    assert len(steps) > 10
+
+
+def test_upload_of_what_is_there_already_is_no_error(backups: CloudBackups, cloud: CloudDouble, backup_file: Path):
+    backups.upload(backup_file, kind="auto")
+    assert backups.upload(backup_file, kind="auto").already_there
+    assert len(cloud.stored) == 1
+
+
+def test_upload_goes_on_after_what_passes(
+    backups: CloudBackups, cloud: CloudDouble, backup_file: Path, waits: list[float]
+):
+    cloud.fail("POST /v1/devices", 503)
+    cloud.fail("PUT /storage", 500, body="<Error><Code>InternalError</Code></Error>")
+    cloud.fail("PUT /storage", 403, body=EXPIRED)
+    backups.upload(backup_file, kind="auto")
+    assert cloud.stored[0].content == backup_file.read_bytes()
+    assert len(waits) == 3
+    assert all(wait <= LONGEST_WAIT_SECONDS for wait in waits)
+
+
+def test_upload_gets_a_new_link_for_one_that_expired(backups: CloudBackups, cloud: CloudDouble, backup_file: Path):
+    cloud.fail("PUT /storage", 403, body=EXPIRED)
+    backups.upload(backup_file, kind="auto")
+    assert cloud.count("POST /v1/devices") == 2
+
+
+def test_link_that_always_expires_is_told(backups: CloudBackups, cloud: CloudDouble, backup_file: Path):
+    cloud.fail("PUT /storage", 403, body=EXPIRED, times=CLOUD_ATTEMPTS)
+    with pytest.raises(ExpiredLinkError, match="a link that still holds"):
+        backups.upload(backup_file, kind="auto")
+
+
+def test_server_that_stays_down_is_asked_so_often_and_no_more(
+    backups: CloudBackups, cloud: CloudDouble, backup_file: Path, waits: list[float]
+):
+    cloud.fail("POST /v1/devices", 500, times=100)
+    with pytest.raises(ServerError):
+        backups.upload(backup_file, kind="auto")
+    assert cloud.count("POST /v1/devices") == CLOUD_ATTEMPTS == len(waits) + 1
+    assert waits[-1] > waits[0]
+
+
+def test_short_wait_that_the_server_asks_for_is_kept(
+    backups: CloudBackups, cloud: CloudDouble, backup_file: Path, waits: list[float]
+):
+    cloud.fail("POST /v1/devices", 429, headers={"Retry-After": "7"})
+    backups.upload(backup_file, kind="auto")
+    assert waits == [7.0]
+
+
+@pytest.mark.parametrize("after", ["3600", format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)])
+def test_exhausted_quota_says_when_to_come_back(
+    backups: CloudBackups, cloud: CloudDouble, backup_file: Path, waits: list[float], after: str
+):
+    cloud.fail("POST /v1/devices", 429, headers={"Retry-After": after})
+    with pytest.raises(QuotaError, match=r"try again after \d{4}-\d\d-\d\d \d\d:\d\d"):
+        backups.upload(backup_file, kind="auto")
+    assert waits == []
+
+
+def test_backup_over_the_size_limit_is_told_in_the_servers_words(
+    backups: CloudBackups, cloud: CloudDouble, backup_file: Path
+):
+    cloud.quota_bytes = 10
+    with pytest.raises(TooLargeError, match=r"expected at most so many bytes, found HTTP 413 .*: what the server says"):
+        backups.upload(backup_file, kind="auto")
+
+
+def test_damage_on_the_way_up_is_sent_again(backups: CloudBackups, cloud: CloudDouble, backup_file: Path):
+    cloud.fail("PUT /storage", 400, body="<Error><Code>BadDigest</Code></Error>")
+    backups.upload(backup_file, kind="auto")
+    assert cloud.count("PUT /storage") == 2
+
+
+def test_refusal_is_final(backups: CloudBackups, cloud: CloudDouble, backup_file: Path, waits: list[float]):
+    cloud.fail("POST /v1/devices", 403)
+    with pytest.raises(ForbiddenError):
+        backups.upload(backup_file, kind="auto")
+    assert waits == []
+
+
+def test_no_error_holds_a_signed_link(backups: CloudBackups, cloud: CloudDouble, backup_file: Path):
+    cloud.fail("PUT /storage", 403, body="<Error><Code>SignatureDoesNotMatch</Code></Error>")
+    with pytest.raises(CloudError) as raised:
+        backups.upload(backup_file, kind="auto")
+    assert not any(signature in repr(raised.value) for signature in cloud.links)
+
+
+def test_device_that_is_offline_is_told_and_waits_for_the_network(
+    cloud: CloudDouble, backups: CloudBackups, account_file: AccountFile, waits: list[float]
+):
+    account = account_file.load()
+    account_file.save(account.model_copy(update={"api": "http://127.0.0.1:9"}))
+    with pytest.raises(OfflineError, match=r"an answer of 127\.0\.0\.1:9, found no connection"):
+        backups.versions()
+    assert len(waits) == CLOUD_ATTEMPTS - 1
+    assert cloud.requests == []
+
+
+def test_sign_in_page_of_a_network_is_no_answer(backups: CloudBackups, cloud: CloudDouble):
+    cloud.fail("GET /v1/backups", 200, body="<html>Welcome to the hostel's network</html>")
+    with pytest.raises(ServerError, match="a network that asks for its own sign-in"):
+        backups.versions()
+
+
+def test_redirect_is_not_followed_with_the_token(backups: CloudBackups, cloud: CloudDouble):
+    cloud.fail("GET /v1/backups", 302, headers={"Location": f"{cloud.origin}/elsewhere"})
+    with pytest.raises(ServerError, match="HTTP 302"):
+        backups.versions()
+    assert cloud.count("GET /elsewhere") == 0
+
+
+def test_versions_of_all_pages_come_newest_first(backups: CloudBackups, cloud: CloudDouble):
+    cloud.page_size = 2
+    for day in (3, 1, 5, 2, 4):
+        cloud.add(b"x", created_at=datetime(2026, 11, day, tzinfo=UTC))
+    assert [each.created_at.day for each in backups.versions()] == [5, 4, 3, 2, 1]
+    assert cloud.count("GET /v1/backups") == 3
+
+
+def test_versions_of_one_device_are_told_apart(backups: CloudBackups, cloud: CloudDouble):
+    cloud.page_size = 1
+    for device in ("a", "b", "a"):
+        cloud.add(b"x", device=device)
+    assert {each.device for each in backups.versions(device="a")} == {"a"}
+    assert len(backups.versions(device="a")) == 2
+
+
+def test_download_is_the_file_that_was_uploaded(
+    backups: CloudBackups, cloud: CloudDouble, backup_file: Path, tmp_path: Path
+):
+    backups.upload(backup_file, kind="manual")
+    (version,) = backups.versions()
+    backups.download(version, tmp_path / "back.enc")
+    assert (tmp_path / "back.enc").read_bytes() == backup_file.read_bytes()
+    assert (tmp_path / "back.enc").stat().st_mode & 0o777 == 0o600
+    assert cloud.count("GET /storage") == 1
+
+
+def test_broken_download_goes_on_where_it_broke(backups: CloudBackups, cloud: CloudDouble, tmp_path: Path):
+    content = bytes(range(256)) * 8000
+    cloud.add(content)
+    cloud.fail("GET /storage", cut=700_000)
+    cloud.fail("GET /storage", cut=900_000)
+    steps: list[int] = []
+    backups.download(backups.versions()[0], tmp_path / "back.enc", progress=lambda got, _: steps.append(got))
+    assert (tmp_path / "back.enc").read_bytes() == content
+    assert steps == sorted(steps)
+    assert cloud.count("GET /storage") == 3
+
+
+def test_download_that_never_ends_leaves_nothing(backups: CloudBackups, cloud: CloudDouble, tmp_path: Path):
+    cloud.add(bytes(1_000_000))
+    cloud.fail("GET /storage", cut=1000, times=100)
+    (tmp_path / "into").mkdir()
+    with pytest.raises(OfflineError):
+        backups.download(backups.versions()[0], tmp_path / "into" / "back.enc")
+    assert list((tmp_path / "into").iterdir()) == []
+
+
+def test_download_that_was_changed_on_the_way_leaves_nothing(backups: CloudBackups, cloud: CloudDouble, tmp_path: Path):
+    cloud.add(bytes(1000))
+    cloud.fail("GET /storage", 200, body="x" * 1000)
+    (tmp_path / "into").mkdir()
+    with pytest.raises(TransferError, match="SHA-256"):
+        backups.download(backups.versions()[0], tmp_path / "into" / "back.enc")
+    assert list((tmp_path / "into").iterdir()) == []
+
+
+def test_more_than_was_announced_is_not_taken(backups: CloudBackups, cloud: CloudDouble, tmp_path: Path):
+    cloud.add(bytes(1000))
+    cloud.fail("GET /storage", 200, body="x" * 100_000)
+    with pytest.raises(TransferError, match="1000 bytes, found more"):
+        backups.download(backups.versions()[0], tmp_path / "back.enc")
+
+
+def test_download_never_takes_the_place_of_a_file(backups: CloudBackups, cloud: CloudDouble, backup_file: Path):
+    cloud.add(b"other")
+    before = backup_file.read_bytes()
+    with pytest.raises(UsageError, match="nothing at"):
+        backups.download(backups.versions()[0], backup_file)
+    assert backup_file.read_bytes() == before
+
+
+def test_version_that_is_gone_is_told(backups: CloudBackups, cloud: CloudDouble, tmp_path: Path):
+    cloud.add(b"x")
+    (version,) = backups.versions()
+    cloud.stored.clear()
+    with pytest.raises(NotInCloudError):
+        backups.download(version, tmp_path / "back.enc")
+
+
+def test_archived_version_is_told(backups: CloudBackups, cloud: CloudDouble, tmp_path: Path):
+    cloud.add(b"x", kind="manual")
+    cloud.fail("GET /storage", 403, body="<Error><Code>InvalidObjectState</Code></Error>")
+    with pytest.raises(ArchivedError):
+        backups.download(backups.versions()[0], tmp_path / "back.enc")
+
+
+def test_link_to_another_machine_without_https_is_refused(backups: CloudBackups, cloud: CloudDouble, tmp_path: Path):
+    cloud.add(b"x")
+    checksum = base64.b64encode(bytes(32)).decode()
+    link = '{"method": "GET", "url": "http://192.0.2.1/x", "headers": {}, "expires_at": ""}'
+    cloud.fail("POST /v1/devices", 200, body=f'{{"download": {link}, "size": 1, "sha256": "{checksum}"}}')
+    with pytest.raises(UsageError, match="https"):
+        backups.download(backups.versions()[0], tmp_path / "back.enc")
+
+
+def test_deletion_is_asked_for_until_nothing_is_left(backups: CloudBackups, cloud: CloudDouble):
+    cloud.delete_at_most = 2
+    for _ in range(5):
+        cloud.add(b"x")
+    cloud.add(b"x", subject="somebody else")
+    assert backups.delete_all() == 5
+    assert [each.subject for each in cloud.stored] == ["somebody else"]
+
+
+def test_deletion_that_does_not_get_on_is_told(backups: CloudBackups, cloud: CloudDouble):
+    cloud.fail("DELETE /v1/backups", 200, body='{"deleted": 0, "remaining": 3}')
+    with pytest.raises(ServerError, match="3 that stay"):
+        backups.delete_all()
