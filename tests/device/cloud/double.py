@@ -10,7 +10,7 @@ import re
 import secrets
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -105,7 +105,7 @@ class CloudDouble:
 
 
 @contextmanager
-def running_cloud_double() -> Iterator[CloudDouble]:
+def running_cloud_double() -> Generator[CloudDouble]:
     """Serve on a free port of this machine until the block ends."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
     double = CloudDouble(origin=f"http://127.0.0.1:{server.server_port}")
