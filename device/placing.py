@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from device.errors import UsageError
+from device.files import rename, sync_file
 
 
 @contextmanager
@@ -23,11 +24,10 @@ def placed(path: Path, *, overwrite: bool = False) -> Generator[Path]:
     partial = Path(name)
     try:
         yield partial
-        _flush(partial)
+        sync_file(partial)
         # A hard link would be surer against another process, but memory sticks know none.
         check_free(path, overwrite=overwrite)
-        partial.replace(path)
-        _flush(path.parent)
+        rename(partial, path)
     finally:
         partial.unlink(missing_ok=True)
 
@@ -39,11 +39,3 @@ def check_free(path: Path, *, overwrite: bool) -> None:
         raise UsageError(expected=f"nothing at {path}", found=what, do="choose another name")
     if not path.parent.is_dir():
         raise UsageError(expected="an existing folder", found=f"none at {path.parent}", do="create it first")
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -18,6 +18,7 @@ import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
@@ -123,7 +124,8 @@ def _load(file: BinaryIO, connection: sqlite3.Connection) -> tuple[dict[str, int
 
 
 def _events(file: BinaryIO) -> _Events:
-    return ijson.parse(file, use_float=True)
+    # Not as floats: then it would refuse the least of the 64-bit integers.
+    return ijson.parse(file, use_float=False)
 
 
 def _check_format(events: _Events) -> None:
@@ -223,6 +225,8 @@ def _to_json(value: object) -> object:
 
 def _from_json(value: object) -> Any:  # noqa: ANN401 - whatever SQLite stores
     match value:
+        case Decimal():
+            return float(value)
         case {"blob": str(content)}:
             return base64.b64decode(content, validate=True)
         case {"text": str(content)}:
