@@ -32,15 +32,22 @@ _BY_STATUS: dict[int, tuple[type[CloudError], str, str]] = {
     401: (SignedOutError, "a sign-in that the server takes", LOG_IN),
     403: (ForbiddenError, "the right to do this", "sign in as the user whose backups these are"),
     404: (NotInCloudError, "that backup in the cloud", "look with `duskspendr-backup cloud list`"),
-    409: (AlreadyThereError, "a backup that is not in the cloud yet", "nothing, it is safe there"),
-    412: (AlreadyThereError, "a backup that is not in the cloud yet", "nothing, it is safe there"),
     413: (TooLargeError, "a backup of a size that the server takes", "keep it on another medium, and tell the support"),
+}
+
+# The API's own codes, where the status alone does not tell.
+_BY_API_CODE: dict[str, tuple[type[CloudError], str, str]] = {
+    "already-there": (AlreadyThereError, "a backup that is not in the cloud yet", "nothing, it is safe there"),
+    "archived": (ArchivedError, "a backup that can be read at once", "ask again in 5 hours, it is being fetched"),
 }
 
 # S3 tells by a code in XML what its status leaves open:
 # https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
 _BY_S3_CODE: dict[str, tuple[type[CloudError], str, str, bool]] = {
     "ExpiredToken": (ExpiredLinkError, "a link that still holds", _NEW_LINK, True),
+    # Another upload came first, or ours did and only its answer was lost: a new link tells which.
+    "PreconditionFailed": (ExpiredLinkError, "a link whose upload is still to come", _NEW_LINK, True),
+    "ConditionalRequestConflict": (ExpiredLinkError, "a link whose upload is still to come", _NEW_LINK, True),
     "RequestTimeout": (ServerError, "the whole file in time", _TRY_LATER, True),
     "SlowDown": (ServerError, "an answer of the storage", _TRY_LATER, True),
     "BadDigest": (TransferError, "the file with the checksum that was announced", "start again", True),
@@ -67,7 +74,7 @@ _BY_S3_CODE: dict[str, tuple[type[CloudError], str, str, bool]] = {
 
 def error_of(response: requests.Response) -> CloudError:
     """The error that a response with a status from 400 up, or another one nobody expects, stands for."""
-    found = _found(response)
+    found, said = _found(response), _said(response)
     if response.status_code == 401 and (skew := _skew(response)) is not None:
         return ClockSkewError(
             expected="a clock that is right",
@@ -76,13 +83,11 @@ def error_of(response: requests.Response) -> CloudError:
         )
     if (s3_code := _s3_code(response)) and (error := _s3_error(s3_code, found, response)):
         return error
-    if response.status_code == 429:
-        return _too_much(response, found)
-    if response.status_code >= 500:
-        return ServerError(expected="an answer of the server", found=found, do=_TRY_LATER, passing=True)
-    if response.status_code in _BY_STATUS:
-        kind, expected, do = _BY_STATUS[response.status_code]
-        said = _said(response)
+    if response.status_code == 429 or response.status_code >= 500:
+        return _later(response, found)
+    known = _BY_API_CODE.get(said.get("code", "")) or _BY_STATUS.get(response.status_code)
+    if known is not None:
+        kind, expected, do = known
         return kind(expected=said.get("expected", expected), found=found, do=said.get("do", do))
     return ServerError(
         expected="an answer that this client knows",
@@ -100,19 +105,18 @@ def _s3_error(code: str, found: str, response: requests.Response) -> CloudError 
     return kind(expected=expected, found=found, do=do, passing=passing)
 
 
-def _too_much(response: requests.Response, found: str) -> CloudError:
-    seconds = _retry_after(response)
-    passing = seconds is None or seconds <= LONGEST_WAIT_SECONDS
-    when = (
-        "in a while"
-        if seconds is None
-        else f"after {datetime.now().astimezone() + timedelta(seconds=seconds):%F %H:%M}"
-    )
-    return QuotaError(
-        expected="a request within the quota",
+def _later(response: requests.Response, found: str) -> CloudError:
+    """What passes by itself, soon or at a time that the server tells."""
+    kind = QuotaError if response.status_code == 429 else ServerError
+    said, seconds = _said(response), _retry_after(response)
+    do = said.get("do", _TRY_LATER)
+    if seconds is not None:
+        do = f"try again after {datetime.now().astimezone() + timedelta(seconds=seconds):%F %H:%M}; {do}"
+    return kind(
+        expected=said.get("expected", "the server to do what was asked"),
         found=found,
-        do=f"try again {when}",
-        passing=passing,
+        do=do,
+        passing=seconds is None or seconds <= LONGEST_WAIT_SECONDS,
         retry_after_seconds=seconds,
     )
 

@@ -2,7 +2,8 @@
 
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import cast
 from urllib.parse import urlsplit
@@ -14,8 +15,9 @@ from device.cloud.requesting import check_address
 from device.errors import UsageError
 from device.limits import LOGIN_TIMEOUT_SECONDS
 
-# A fixed port, for issuers that take only addresses that were registered to the letter, as Cognito does.
-REDIRECT_URI = "http://localhost:47813/callback"
+# Fixed ports, for issuers that take only addresses that were registered to the letter, as Cognito does. Three, for when
+# a port is taken.
+REDIRECT_URIS = tuple(f"http://127.0.0.1:{port}/callback" for port in (47821, 47822, 47823))
 
 _PAGE = b"<!doctype html><meta charset=utf-8><title>DuskSpendr</title><p>%s You can close this page."
 
@@ -26,14 +28,15 @@ def log_in(
     issuer: str,
     client_id: str,
     show: Callable[[str], None],
-    redirect_uri: str = REDIRECT_URI,
+    redirect_uris: Sequence[str] = REDIRECT_URIS,
     device: str | None = None,
     timeout_seconds: float = LOGIN_TIMEOUT_SECONDS,
 ) -> Account:
     """Have the user sign in, and return the account that is to be kept.
 
     ``show`` gets the address that the user's browser has to open. ``device`` names this device in the cloud; by default
-    it gets a name by chance, which tells nothing of its owner. A ``redirect_uri`` with port 0 takes any free one.
+    it gets a name by chance, which tells nothing of its owner. The browser comes back to the first of
+    ``redirect_uris`` whose port is free; port 0 is any free one.
     Raises :class:`UsageError`, :class:`LoginError` and :class:`CloudError`.
     """
     check_address(api, "the API")
@@ -42,7 +45,7 @@ def log_in(
     if not DEVICE_NAME.fullmatch(device):
         raise UsageError(expected="1 to 64 of a-z, 0-9 and - as the device's name", found=device, do="choose another")
     endpoints = discover(issuer)
-    with _listening(redirect_uri) as listener:
+    with _listening(redirect_uris) as listener:
         authorization = Authorization(endpoints, client_id=client_id, redirect_uri=listener.redirect_uri)
         listener.authorization = authorization
         show(authorization.url)
@@ -112,19 +115,19 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing: the requests hold the code."""
 
 
-def _listening(redirect_uri: str) -> _Listener:
-    parts = urlsplit(redirect_uri)
-    if parts.scheme != "http" or parts.hostname not in ("localhost", "127.0.0.1") or parts.query or parts.fragment:
-        raise UsageError(
-            expected="an address on this machine for the way back",
-            found=redirect_uri,
-            do=f"write it like {REDIRECT_URI}, as it is registered with the issuer",
-        )
-    try:
-        return _Listener(redirect_uri)
-    except OSError as error:
-        raise LoginError(
-            expected=f"to listen on port {parts.port} for the browser to come back",
-            found=error.strerror or str(error),
-            do="end the program that has the port, or name another registered address with --redirect-uri",
-        ) from None
+def _listening(redirect_uris: Sequence[str]) -> _Listener:
+    for redirect_uri in redirect_uris:
+        parts = urlsplit(redirect_uri)
+        if parts.scheme != "http" or parts.hostname not in ("localhost", "127.0.0.1") or parts.query or parts.fragment:
+            raise UsageError(
+                expected="an address on this machine for the way back",
+                found=redirect_uri,
+                do=f"write it like {REDIRECT_URIS[0]}, as it is registered with the issuer",
+            )
+        with suppress(OSError):
+            return _Listener(redirect_uri)
+    raise LoginError(
+        expected=f"to listen for the browser at {' or '.join(redirect_uris)}",
+        found="no port that is free",
+        do="end the program that has it, or name another registered address with --redirect-uri",
+    )

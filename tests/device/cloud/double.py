@@ -25,7 +25,8 @@ CLIENT_ID = "device-client"
 class Failure:
     """One answer in place of the right one, for a request whose method and path match.
 
-    ``cut`` sends the right answer, and breaks the connection after so many bytes of its body.
+    ``cut`` sends the right answer, and breaks the connection after so many bytes of its body; with ``lost`` the work is
+    done and no answer comes at all.
     """
 
     request: str
@@ -33,6 +34,7 @@ class Failure:
     headers: dict[str, str] = field(default_factory=dict[str, str])
     body: str = ""
     cut: int | None = None
+    lost: bool = False
 
 
 @dataclass
@@ -62,6 +64,7 @@ class CloudDouble:
     stored: list[Stored] = field(default_factory=list[Stored])
     failures: list[Failure] = field(default_factory=list[Failure])
     requests: list[str] = field(default_factory=list[str])
+    asked: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
     codes: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
     access_tokens: dict[str, float] = field(default_factory=dict[str, float])
     refresh_tokens: set[str] = field(default_factory=set[str])
@@ -123,6 +126,7 @@ def running_cloud_double() -> Generator[CloudDouble]:
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     _cut: int | None = None
+    _lost = False
 
     @property
     def double(self) -> CloudDouble:
@@ -142,8 +146,8 @@ class _Handler(BaseHTTPRequestHandler):
         request = f"{self.command} {parts.path}"
         self.double.requests.append(request)
         if failure := self.double.failure_of(request):
-            self._cut = failure.cut
-            if failure.cut is None:
+            self._cut, self._lost = failure.cut, failure.lost
+            if failure.cut is None and not failure.lost:
                 self._answer(failure.status, failure.body.encode(), failure.headers)
                 return
         query = {name: values[0] for name, values in parse_qs(parts.query).items()}
@@ -166,6 +170,7 @@ class _Handler(BaseHTTPRequestHandler):
         assert query["code_challenge_method"] == "S256"
         code = secrets.token_urlsafe()
         self.double.codes[code] = query
+        self.double.asked.append(query)
         answer = urlencode({"code": code, "state": query["state"]})
         self._answer(302, b"", {"Location": f"{query['redirect_uri']}?{answer}"})
 
@@ -203,9 +208,9 @@ class _Handler(BaseHTTPRequestHandler):
             return
         mine = [each for each in self._mine() if each.device == match[1]]
         if order["size"] > self.double.quota_bytes:
-            self._error(413, "too_large", "at most so many bytes", f"{order['size']}")
+            self._error(413, "too-large", "at most so many bytes", f"{order['size']}")
         elif any(hashlib.sha256(each.content).digest() == digest for each in mine):
-            self._error(409, "already_there", "a new backup", "the same checksum")
+            self._error(409, "already-there", "a new backup", "the same checksum")
         else:
             link = self._link({"PUT": match[1], **order})
             headers = {"content-length": str(order["size"]), "x-amz-checksum-sha256": order["sha256"]}
@@ -248,7 +253,7 @@ class _Handler(BaseHTTPRequestHandler):
                 }
                 self._json(200, {"download": link, "size": len(each.content), "sha256": checksum})
                 return
-        self._error(404, "not_found", "a version", "none")
+        self._error(404, "no-such-backup", "a version", "none")
 
     def _delete(self, _match: re.Match[str], _query: dict[str, str], _body: bytes) -> None:
         if not self._is_signed_in():
@@ -322,11 +327,12 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(status, json.dumps(body).encode(), {"Content-Type": "application/json"})
 
     def _answer(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
+        self.close_connection = True
+        if self._lost:
+            return
         self.send_response_only(status)
         headers = {"Date": self.date_time_string(), "Content-Length": str(len(body))} | (headers or {})
         for name, value in headers.items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body[: self._cut])
-        self.close_connection = True
-        self._cut = None

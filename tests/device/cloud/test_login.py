@@ -32,7 +32,7 @@ def in_a_browser(url: str) -> None:
 
 
 def sign_in(cloud: CloudDouble, browser: Browser = in_a_browser, **how: Any) -> Account:
-    how = {"redirect_uri": ANY_PORT, "timeout_seconds": 5.0} | how
+    how = {"redirect_uris": [ANY_PORT], "timeout_seconds": 5.0} | how
     return log_in(api=cloud.origin, issuer=cloud.origin, client_id=CLIENT_ID, show=browser, **how)
 
 
@@ -111,15 +111,22 @@ def test_nobody_in_the_browser_ends_the_wait(cloud: CloudDouble):
 
 
 def test_port_in_use_is_told(cloud: CloudDouble):
-    port = urlsplit(cloud.origin).port
-    with pytest.raises(LoginError, match=f"listen on port {port}"):
-        sign_in(cloud, redirect_uri=f"http://127.0.0.1:{port}/callback")
+    taken = f"{cloud.origin}/callback"
+    with pytest.raises(LoginError, match="no port that is free"):
+        sign_in(cloud, redirect_uris=[taken])
+
+
+def test_next_address_is_taken_when_a_port_is_in_use(cloud: CloudDouble):
+    sign_in(cloud, redirect_uris=[f"{cloud.origin}/callback", ANY_PORT])
+    (asked,) = [query["redirect_uri"] for query in cloud.asked]
+    assert asked.startswith("http://127.0.0.1:")
+    assert asked != f"{cloud.origin}/callback"
 
 
 @pytest.mark.parametrize("address", ["https://example.com/callback", "http://192.0.2.1:80/", "duskspendr:/callback"])
 def test_way_back_leads_to_this_machine_alone(cloud: CloudDouble, address: str):
     with pytest.raises(UsageError, match="on this machine"):
-        sign_in(cloud, redirect_uri=address)
+        sign_in(cloud, redirect_uris=[address])
 
 
 @pytest.mark.parametrize("issuer", ["http://example.com", "ftp://x", "example.com", ""])

@@ -25,6 +25,7 @@ from device.errors import UsageError
 from device.limits import CLOUD_ATTEMPTS, LONGEST_WAIT_SECONDS
 from tests.device.cloud.double import CloudDouble
 
+PRECONDITION = "<Error><Code>PreconditionFailed</Code></Error>"
 EXPIRED = "<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>"
 
 
@@ -61,10 +62,31 @@ def test_upload_goes_on_after_what_passes(
     assert all(wait <= LONGEST_WAIT_SECONDS for wait in waits)
 
 
-def test_upload_gets_a_new_link_for_one_that_expired(backups: CloudBackups, cloud: CloudDouble, backup_file: Path):
-    cloud.fail("PUT /storage", 403, body=EXPIRED)
+@pytest.mark.parametrize(
+    ("status", "body"), [(403, EXPIRED), (412, PRECONDITION), (400, "<Error><Code>ExpiredToken</Code></Error>")]
+)
+def test_upload_gets_a_new_link_for_one_that_holds_no_more(
+    backups: CloudBackups, cloud: CloudDouble, backup_file: Path, status: int, body: str
+):
+    cloud.fail("PUT /storage", status, body=body)
     backups.upload(backup_file, kind="auto")
     assert cloud.count("POST /v1/devices") == 2
+
+
+def test_upload_uses_a_link_again_that_still_holds(backups: CloudBackups, cloud: CloudDouble, backup_file: Path):
+    """Every link counts against the day's quota."""
+    cloud.fail("PUT /storage", 503, times=3)
+    backups.upload(backup_file, kind="auto")
+    assert cloud.count("POST /v1/devices") == 1
+
+
+def test_upload_whose_answer_was_lost_is_found_to_be_there(
+    backups: CloudBackups, cloud: CloudDouble, backup_file: Path
+):
+    cloud.fail("PUT /storage", lost=True)
+    cloud.fail("PUT /storage", 412, body=PRECONDITION)
+    assert backups.upload(backup_file, kind="auto").already_there
+    assert len(cloud.stored) == 1
 
 
 def test_link_that_always_expires_is_told(backups: CloudBackups, cloud: CloudDouble, backup_file: Path):
@@ -258,7 +280,42 @@ def test_deletion_is_asked_for_until_nothing_is_left(backups: CloudBackups, clou
     assert [each.subject for each in cloud.stored] == ["somebody else"]
 
 
+def test_deletion_waits_for_copies_between_regions(backups: CloudBackups, cloud: CloudDouble, waits: list[float]):
+    cloud.add(b"x")
+    cloud.fail("DELETE /v1/backups", 200, body='{"deleted": 0, "remaining": 1}', times=2)
+    assert backups.delete_all() == 1
+    assert len(waits) == 2
+
+
 def test_deletion_that_does_not_get_on_is_told(backups: CloudBackups, cloud: CloudDouble):
-    cloud.fail("DELETE /v1/backups", 200, body='{"deleted": 0, "remaining": 3}')
-    with pytest.raises(ServerError, match="3 that stay"):
+    cloud.fail("DELETE /v1/backups", 200, body='{"deleted": 2, "remaining": 3}')
+    cloud.fail("DELETE /v1/backups", 200, body='{"deleted": 0, "remaining": 3}', times=100)
+    with pytest.raises(ServerError, match="3 that stay, and 2 that are gone"):
         backups.delete_all()
+
+
+def test_server_that_names_a_later_time_is_not_waited_for(
+    backups: CloudBackups, cloud: CloudDouble, waits: list[float]
+):
+    body = '{"error": {"code": "recovery-region-silent", "expected": "e", "found": "f", "do": "Ask later."}}'
+    cloud.fail("DELETE /v1/backups", 503, headers={"Retry-After": "300"}, body=body)
+    with pytest.raises(ServerError, match=r"expected e, found HTTP 503 f: try again after .*; Ask later\."):
+        backups.delete_all()
+    assert waits == []
+
+
+def test_archived_version_that_is_being_fetched_is_told(backups: CloudBackups, cloud: CloudDouble, tmp_path: Path):
+    cloud.add(b"x", kind="manual")
+    body = '{"error": {"code": "archived", "message": "m", "expected": "e", "found": "f", "do": "Ask again then."}}'
+    cloud.fail("POST /v1/devices", 409, headers={"Retry-After": "18000"}, body=body)
+    with pytest.raises(ArchivedError, match="Ask again then"):
+        backups.download(backups.versions()[0], tmp_path / "back.enc")
+
+
+def test_version_without_a_checksum_comes_by_its_size(backups: CloudBackups, cloud: CloudDouble, tmp_path: Path):
+    stored = cloud.add(b"twelve bytes")
+    cloud.links["known"] = {"GET": stored}
+    link = f'{{"method": "GET", "url": "{cloud.origin}/storage?signature=known"}}'
+    cloud.fail("POST /v1/devices", 200, body=f'{{"download": {link}, "size": 12, "sha256": null}}')
+    backups.download(backups.versions()[0], tmp_path / "back.enc")
+    assert (tmp_path / "back.enc").read_bytes() == b"twelve bytes"
