@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from device.commands import backups, keys, restores
 from device.terminal import say
 
 app = typer.Typer(
@@ -29,3 +30,14 @@ def main(
     ] = False,
 ) -> None:
     """Hold the options that stand before a command."""
+
+
+app.command()(keys.keygen)
+app.command("recovery-kit")(keys.make_kit)
+app.command()(backups.create)
+app.command()(backups.verify)
+app.command("list")(backups.list_backups)
+app.command()(restores.restore)
+app.command()(restores.undo)
+app.command()(restores.recover)
+app.command("prune")(backups.prune_backups)

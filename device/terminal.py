@@ -1,4 +1,4 @@
-"""How ``duskspendr-backup`` speaks: results on standard output, progress and errors on standard error, JSON when asked."""
+"""How ``duskspendr-backup`` speaks: results on standard output, the rest on standard error, JSON when asked."""
 
 import errno
 import json
