@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from device.commands import backups, keys, restores
+from device.commands import backups, cloud, daily, exports, keys, restores
 from device.terminal import say
 
 app = typer.Typer(
@@ -41,3 +41,10 @@ app.command()(restores.restore)
 app.command()(restores.undo)
 app.command()(restores.recover)
 app.command("prune")(backups.prune_backups)
+app.command("export")(exports.export_database)
+app.command()(cloud.login)
+app.command()(cloud.upload)
+app.command()(cloud.download)
+app.add_typer(cloud.app, name="cloud")
+app.command()(daily.daily)
+app.add_typer(daily.app, name="schedule")

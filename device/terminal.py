@@ -29,9 +29,14 @@ def answer(value: Mapping[str, Any], *, as_json: bool, lines: Sequence[str | Tex
         say(line)
 
 
+def remark(text: str) -> None:
+    """One line beside the result, that a person should see."""
+    Console(stderr=True, highlight=False, soft_wrap=True).print(Text(text))
+
+
 def warn(text: str) -> None:
     """One line that a person should see although the work was done."""
-    Console(stderr=True, highlight=False, soft_wrap=True).print(Text(f"warning: {text}"))
+    remark(f"warning: {text}")
 
 
 @contextmanager

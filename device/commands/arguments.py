@@ -16,6 +16,11 @@ from device.terminal import progress
 File = Annotated[Path, typer.Argument(help="The backup file.", show_default=False)]
 Database = Annotated[Path, typer.Option("--database", help="The SQLite database.", show_default=False)]
 Folder = Annotated[Path, typer.Option("--in", help="The folder of the backups.", show_default=False)]
+Into = Annotated[Path, typer.Option("--into", help="The folder for the backup.", show_default=False)]
+Recipients = Annotated[
+    list[str],
+    typer.Option("--recipient", help="Who can open it (age1...): this device, the recovery kit.", show_default=False),
+]
 KeyFile = Annotated[
     Path, typer.Option("--identity", help="The key file of `keygen`, or a recovery kit.", show_default=False)
 ]

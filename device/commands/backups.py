@@ -1,6 +1,5 @@
 """``create``, ``verify``, ``list`` and ``prune``."""
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -12,9 +11,11 @@ from device.commands.arguments import (
     DatabaseKeyFile,
     File,
     Folder,
+    Into,
     KeyFile,
     OptionalKeyFile,
     PassphraseFile,
+    Recipients,
     read_identities,
     working,
 )
@@ -27,15 +28,10 @@ from device.manifest import Manifest
 from device.pruning import prune
 from device.terminal import Json, answer, one_error, progress
 
-Recipients = Annotated[
-    list[str],
-    typer.Option("--recipient", help="Who can open it (age1...): this device, the recovery kit.", show_default=False),
-]
-
 
 def create(
     database: Database,
-    folder: Annotated[Path, typer.Option("--into", help="The folder for the backup.", show_default=False)],
+    folder: Into,
     recipient: Recipients,
     identity: OptionalKeyFile = None,
     passphrase_file: PassphraseFile = None,
