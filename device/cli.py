@@ -1,11 +1,11 @@
 """``duskspendr-backup``: back up a SQLite database on this device, prove the backup, bring it back."""
 
-from importlib.metadata import version
 from typing import Annotated
 
 import typer
 
 from device.commands import backups, cloud, daily, exports, keys, restores
+from device.context import client_version
 from device.terminal import say
 
 app = typer.Typer(
@@ -19,7 +19,7 @@ app = typer.Typer(
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        say(f"duskspendr-backup {version('duskspendr-continuity')}")
+        say(client_version())
         raise typer.Exit
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
 
 
 def _no_step(_: str) -> None:
@@ -12,6 +11,8 @@ def _no_step(_: str) -> None:
 
 def client_version() -> str:
     """This client, as manifests name it."""
+    from importlib.metadata import version  # slow to import, and not every command asks
+
     return f"duskspendr-backup {version('duskspendr-continuity')}"
 
 

@@ -47,7 +47,7 @@ class Recovery:
 def fault(database: Path, context: Context) -> str | None:
     """What is wrong with a live database: missing, damaged, or with rows that refer to none; None when it is sound.
 
-    Raises :class:`~device.errors.BackupError` when it cannot be known: a wrong key, say, or another program that holds it.
+    Raises :class:`~device.errors.BackupError` when it cannot be known: a wrong key, another program that holds it.
     """
     if not database.exists():
         return f"there is no {database.name}"
@@ -62,7 +62,7 @@ def fault(database: Path, context: Context) -> str | None:
 def recover(database: Path, folder: Path, identities: Sequence[Identity], context: Context) -> Recovery:
     """Restore the newest backup of a folder that can be. The damaged database becomes what `undo` brings back.
 
-    Raises :class:`NoBackupError` when none can, :class:`~device.errors.BackupError` of the database itself, and OSError.
+    Raises :class:`NoBackupError` when none can, :class:`~device.errors.BackupError` of the database, and OSError.
     """
     passed_over: list[str] = []
     for backup in backups(folder):

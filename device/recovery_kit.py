@@ -8,10 +8,8 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from importlib.resources import files
 
 import pyrage
-from jinja2 import Environment
 from pyrage.x25519 import Identity
 
 from device import keys
@@ -109,6 +107,11 @@ def normalize(passphrase: str) -> str:
 
 
 def _render(template: str, facts: Mapping[str, object]) -> str:
+    # Here, because every command would wait for them.
+    from importlib.resources import files
+
+    from jinja2 import Environment
+
     source = files("device").joinpath(template).read_text(encoding="utf-8")
     environment = Environment(autoescape=template.endswith(".html.j2"), keep_trailing_newline=True)
     return environment.from_string(source).render(facts)
