@@ -54,6 +54,9 @@ TOKEN_LEEWAY_SECONDS: Final = 60.0
 # What S3 allows a clock to be off is 15 minutes; issuers allow less.
 CLOCK_SKEW_SECONDS: Final = 5 * 60.0
 LOGIN_TIMEOUT_SECONDS: Final = 5 * 60.0
+# Where the browser comes back to. Issuers like Cognito take only addresses that were registered to the letter; three,
+# for when a port is taken.
+LOGIN_PORTS: Final = (47821, 47822, 47823)
 
 # A day's backup falls due in the night, when most devices are charged and idle: from 1 to 5 o'clock of local time, at a
 # minute that differs from device to device and from day to day. One that was off then catches up.

@@ -10,8 +10,7 @@ from filelock import FileLock
 from platformdirs import user_config_path
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError, field_serializer
 
-from device.cloud.answers import LOG_IN
-from device.cloud.errors import SignedOutError
+from device.cloud.errors import LOG_IN, SignedOutError
 from device.placing import placed
 
 DEVICE_NAME = re.compile(r"[a-z0-9-]{1,64}")

@@ -9,6 +9,7 @@ from typing import cast
 import requests
 
 from device.cloud.errors import (
+    LOG_IN,
     AlreadyThereError,
     ArchivedError,
     ClockSkewError,
@@ -24,7 +25,6 @@ from device.cloud.errors import (
 )
 from device.limits import CLOCK_SKEW_SECONDS, LONGEST_WAIT_SECONDS
 
-LOG_IN = "sign in with `duskspendr-backup login`"
 _TRY_LATER = "try again later; the backup on this device is safe"
 _NEW_LINK = "start again, a new link is made"
 

@@ -6,13 +6,12 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, TypeVar
+from typing import Any, BinaryIO, TypeVar
 from urllib.parse import quote
 
 import requests
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from device.cloud.account import AccountFile
 from device.cloud.errors import (
@@ -25,27 +24,12 @@ from device.cloud.errors import (
 )
 from device.cloud.requesting import Pause, answered, check_address, host_of, patient
 from device.cloud.signing import current
+from device.cloud.versions import CloudBackup, Kind, Progress
 from device.limits import CHUNK_BYTES
 from device.placing import placed
 
-Kind = Literal["auto", "manual"]
-Progress = Callable[[int, int], None]
 _Model = TypeVar("_Model", bound=BaseModel)
 _Result = TypeVar("_Result")
-
-
-class CloudBackup(BaseModel):
-    """One version in the cloud. ``verified`` is None until the cloud has looked at it; ``size`` is in bytes."""
-
-    model_config = ConfigDict(frozen=True)
-
-    device: str
-    version: str
-    kind: Kind
-    size: int
-    created_at: datetime
-    verified: bool | None
-    newest: bool
 
 
 class _Link(BaseModel):

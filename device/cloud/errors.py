@@ -4,6 +4,8 @@ from typing import ClassVar
 
 from device.errors import BackupError
 
+LOG_IN = "sign in with `duskspendr-backup login`"
+
 
 class CloudError(BackupError):
     """``passing`` says that trying again may help, ``retry_after_seconds`` when the server says how long to wait."""

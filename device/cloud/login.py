@@ -13,11 +13,9 @@ from device.cloud.errors import LoginError
 from device.cloud.protocol import Authorization, discover
 from device.cloud.requesting import check_address
 from device.errors import UsageError
-from device.limits import LOGIN_TIMEOUT_SECONDS
+from device.limits import LOGIN_PORTS, LOGIN_TIMEOUT_SECONDS
 
-# Fixed ports, for issuers that take only addresses that were registered to the letter, as Cognito does. Three, for when
-# a port is taken.
-REDIRECT_URIS = tuple(f"http://127.0.0.1:{port}/callback" for port in (47821, 47822, 47823))
+REDIRECT_URIS = tuple(f"http://127.0.0.1:{port}/callback" for port in LOGIN_PORTS)
 
 _PAGE = b"<!doctype html><meta charset=utf-8><title>DuskSpendr</title><p>%s You can close this page."
 

@@ -17,8 +17,7 @@ from authlib.integrations.base_client.errors import OAuthError
 from authlib.integrations.requests_client import OAuth2Session
 from pydantic import BaseModel, SecretStr, ValidationError
 
-from device.cloud.answers import LOG_IN
-from device.cloud.errors import LoginError, OfflineError, ServerError, SignedOutError
+from device.cloud.errors import LOG_IN, LoginError, OfflineError, ServerError, SignedOutError
 from device.cloud.requesting import answered, check_address, host_of
 from device.limits import CLOUD_TIMEOUTS_SECONDS
 

@@ -5,9 +5,7 @@ import time
 from pydantic import SecretStr
 
 from device.cloud.account import Account, AccountFile
-from device.cloud.answers import LOG_IN
-from device.cloud.errors import SignedOutError
-from device.cloud.protocol import renew
+from device.cloud.errors import LOG_IN, SignedOutError
 from device.limits import TOKEN_LEEWAY_SECONDS
 
 
@@ -25,6 +23,9 @@ def current(file: AccountFile, *, refused: SecretStr | None = None) -> Account:
             return account
         if account.refresh_token is None:
             raise SignedOutError(expected="a sign-in that still holds", found="one whose time is over", do=LOG_IN)
+        # Only once an hour: see the package.
+        from device.cloud.protocol import renew
+
         tokens = renew(account.token_endpoint, account.client_id, account.refresh_token)
         account = account.model_copy(
             update={

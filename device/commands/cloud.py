@@ -11,12 +11,12 @@ import typer
 from rich.text import Text
 
 from device.age_file import structure
-from device.cloud.account import AccountFile
-from device.cloud.backups import CloudBackup, CloudBackups, Kind, Progress
+from device.cloud import AccountFile, cloud_backups
 from device.cloud.errors import NotInCloudError
-from device.cloud.login import REDIRECT_URIS, log_in
+from device.cloud.versions import CloudBackup, Kind, Progress
 from device.commands.arguments import File
 from device.errors import UsageError
+from device.limits import LOGIN_PORTS
 from device.manifest import timestamp
 from device.terminal import Json, answer, one_error, progress, remark
 
@@ -40,7 +40,7 @@ def login(
         typer.Option(
             "--redirect-uri",
             help="Where the browser comes back to, as registered with the issuer; port 0 is any free one.",
-            show_default=" or ".join(REDIRECT_URIS),
+            show_default=f"127.0.0.1, port {', '.join(map(str, LOGIN_PORTS))}",
         ),
     ] = None,
     device: Annotated[
@@ -50,6 +50,7 @@ def login(
     as_json: Json = False,
 ) -> None:
     """Sign in with your browser, so that backups can go to the cloud and come back."""
+    from device.cloud.login import REDIRECT_URIS, log_in
 
     def show(url: str) -> None:
         remark(f"sign in at {url}")
@@ -85,7 +86,7 @@ def upload(
     """Bring a backup file to the cloud. It stays encrypted: nobody there can open it."""
     with one_error(as_json=as_json), progress("uploading") as step:
         structure(file)
-        uploaded = CloudBackups(AccountFile()).upload(file, kind=kind, progress=_shares(step))
+        uploaded = cloud_backups().upload(file, kind=kind, progress=_shares(step))
     facts = {"path": str(file), "size": uploaded.size, "sha256": uploaded.sha256, "device": uploaded.device}
     done = "is in the cloud already" if uploaded.already_there else f"is in the cloud, {uploaded.size:,} bytes"
     lines: list[str | Text] = [f"{file} {done}, as a backup of {uploaded.device}"]
@@ -96,7 +97,7 @@ def upload(
 def list_backups(device: _Device = None, as_json: Json = False) -> None:
     """List the backups of all your devices, or of one, newest first."""
     with one_error(as_json=as_json), progress("asking the cloud"):
-        found = CloudBackups(AccountFile()).versions(device=device)
+        found = cloud_backups().versions(device=device)
     lines: list[str | Text] = [_line(each) for each in found] or ["no backups in the cloud"]
     answer({"backups": [each.model_dump(mode="json") for each in found]}, as_json=as_json, lines=lines)
 
@@ -111,7 +112,7 @@ def download(
 ) -> None:
     """Bring a backup back from the cloud: by default the newest one that the cloud has not found damaged."""
     with one_error(as_json=as_json), progress("downloading") as step:
-        cloud = CloudBackups(AccountFile())
+        cloud = cloud_backups()
         chosen = _chosen(cloud.versions(device=device), version)
         path = into / f"backup_{timestamp(chosen.created_at)}.enc"
         cloud.download(chosen, path, progress=_shares(step))
@@ -131,7 +132,7 @@ def delete(
         if not yes:
             typer.confirm("Delete all backups of all your devices in the cloud, for good?", abort=True, err=True)
         with progress("deleting") as step:
-            deleted = CloudBackups(AccountFile()).delete_all(progress=lambda count: step(f"{count:,} versions"))
+            deleted = cloud_backups().delete_all(progress=lambda count: step(f"{count:,} versions"))
     answer({"deleted": deleted}, as_json=as_json, lines=[f"deleted {deleted:,} versions; nothing is left"])
 
 

@@ -10,8 +10,7 @@ from rich.text import Text
 
 from device import schedule
 from device.backups import BackupManager
-from device.cloud.account import AccountFile
-from device.cloud.backups import CloudBackups
+from device.cloud import AccountFile, cloud_backups
 from device.commands.arguments import Database, DatabaseKeyFile, Into, Recipients, working
 from device.daily import Daily, DailyReport
 from device.errors import StorageError, UsageError
@@ -32,12 +31,11 @@ def daily(
     """
     with one_error(as_json=as_json), working("the day's backup", database_key) as context:
         manager = BackupManager(database, folder, recipients=parse_recipients(recipient), context=context)
-        account = AccountFile()
         report = Daily(
             folder,
             create=lambda: manager.create_local_backup().path,
             prune=lambda: manager.prune().removed,
-            upload=(lambda path: CloudBackups(account).upload(path, kind="auto")) if account.exists() else None,
+            upload=_upload if AccountFile().exists() else None,
         ).run()
     answer(_facts(report), as_json=as_json, lines=_lines(report))
     raise typer.Exit(1 if report.outcome == "failed" else 0)
@@ -90,6 +88,10 @@ def remove(as_json: Json = False) -> None:
     if any(each.scheduler is Scheduler.SYSTEMD for each in removed):
         lines.append(f"end the running timer: systemctl --user stop {schedule.NAME}.timer")
     answer({"removed": _schedule_facts(removed)["schedules"]}, as_json=as_json, lines=lines)
+
+
+def _upload(path: Path) -> None:
+    cloud_backups().upload(path, kind="auto")
 
 
 def _program() -> str:
