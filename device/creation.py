@@ -137,7 +137,7 @@ def remove_leftovers(folder: Path) -> None:
 def _staging_place(database: Path) -> Path:
     """Where the plain copy lies meanwhile: beside the database, where the same rows lie anyway, if that takes files."""
     folder = database.resolve().parent
-    return folder if os.access(folder, os.W_OK) else Path(tempfile.gettempdir())
+    return folder if os.access(folder, os.W_OK, effective_ids=True) else Path(tempfile.gettempdir())
 
 
 def require_room(folder: Path, size: int) -> None:

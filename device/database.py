@@ -196,7 +196,8 @@ def _connect(database: Path, key: str | None) -> sqlite3.Connection:
     except sqlite3.OperationalError as error:
         connection.close()
         # A folder that takes no files: without a log beside it, the database is all there is.
-        if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CANTOPEN or side_files(database):
+        refusals = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
+        if error.sqlite_errorcode & 0xFF not in refusals or side_files(database):
             raise
         return _sealed(database)
     except BaseException:

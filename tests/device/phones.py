@@ -3,6 +3,7 @@
 import os
 import signal
 import sqlite3
+import traceback
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -41,7 +42,9 @@ class Phone:
     def manager(
         self, *, step: Callable[[str], None] | None = None, at: datetime | None = None, key: str | None = None
     ) -> BackupManager:
-        context = Context(key=key, step=step or (lambda _: None), clock=lambda: at or datetime.now(UTC))
+        context = Context(
+            key=key, app_version="test 1.0", step=step or (lambda _: None), clock=lambda: at or datetime.now(UTC)
+        )
         return BackupManager(
             self.database,
             self.backups,
@@ -88,6 +91,7 @@ def in_child(work: Callable[[], object]) -> int:
         try:
             work()
         except BaseException:
+            traceback.print_exc()
             os._exit(1)
         os._exit(0)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])

@@ -200,17 +200,16 @@ def test_a_cut_file_is_told_from_a_damaged_one(backup: Path, whole: bytes):
             read(backup)
 
 
-@pytest.mark.parametrize(
-    ("change", "error"),
-    [
-        (lambda chunks: [chunks[1], chunks[0], *chunks[2:]], DamagedError),
-        (lambda chunks: [chunks[0], *chunks[2:]], DamagedError),
-        (lambda chunks: [chunks[0], chunks[0], *chunks[1:]], DamagedError),
-        (lambda chunks: [*chunks, chunks[-1]], DamagedError),
-        (lambda chunks: chunks[:-1], CutError),
-    ],
-    ids=["swapped", "dropped", "repeated", "last repeated", "last dropped"],
-)
+REORDERINGS: dict[str, tuple[Callable[[list[bytes]], list[bytes]], type[BackupError]]] = {
+    "swapped": (lambda chunks: [chunks[1], chunks[0], *chunks[2:]], DamagedError),
+    "dropped": (lambda chunks: [chunks[0], *chunks[2:]], DamagedError),
+    "repeated": (lambda chunks: [chunks[0], chunks[0], *chunks[1:]], DamagedError),
+    "last repeated": (lambda chunks: [*chunks, chunks[-1]], DamagedError),
+    "last dropped": (lambda chunks: chunks[:-1], CutError),
+}
+
+
+@pytest.mark.parametrize(("change", "error"), REORDERINGS.values(), ids=REORDERINGS)
 def test_chunks_keep_their_order(
     backup: Path, whole: bytes, change: Callable[[list[bytes]], list[bytes]], error: type[BackupError]
 ):
