@@ -111,7 +111,7 @@ def _later(response: requests.Response, found: str) -> CloudError:
     said, seconds = _said(response), _retry_after(response)
     do = said.get("do", _TRY_LATER)
     if seconds is not None:
-        do = f"try again after {datetime.now().astimezone() + timedelta(seconds=seconds):%F %H:%M}; {do}"
+        do = f"try again after {datetime.now().astimezone() + timedelta(seconds=seconds):%Y-%m-%d %H:%M}; {do}"
     return kind(
         expected=said.get("expected", "the server to do what was asked"),
         found=found,

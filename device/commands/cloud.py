@@ -12,7 +12,7 @@ from rich.text import Text
 
 from device.age_file import structure
 from device.cloud import AccountFile, cloud_backups
-from device.cloud.errors import NotInCloudError
+from device.cloud.errors import NotInCloudError, SignedOutError
 from device.cloud.versions import CloudBackup, Kind, Progress
 from device.commands.arguments import File
 from device.errors import UsageError
@@ -65,7 +65,7 @@ def login(
             client_id=client_id,
             show=show,
             redirect_uris=redirect_uri or REDIRECT_URIS,
-            device=device,
+            device=device or _known_device(file),
         )
         file.save(account)
     facts = {"device": account.device, "api": account.api, "issuer": account.issuer, "account": str(file.path)}
@@ -134,6 +134,14 @@ def delete(
         with progress("deleting") as step:
             deleted = cloud_backups().delete_all(progress=lambda count: step(f"{count:,} versions"))
     answer({"deleted": deleted}, as_json=as_json, lines=[f"deleted {deleted:,} versions; nothing is left"])
+
+
+def _known_device(file: AccountFile) -> str | None:
+    """The name that this device has already: its backups go on under it."""
+    try:
+        return file.load().device
+    except SignedOutError:
+        return None
 
 
 def _chosen(found: list[CloudBackup], version: str | None) -> CloudBackup:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TextIO
 
 from device.export.errors import ExportError
-from device.schema import current_version
+from device.export.texts import UnreadableText, read_text
 
 HEADER = ("Date", "Time", "Type", "Amount", "Category", "Merchant", "Description", "Payment Method", "Source")
 # The product's people live in one zone, which knows no summer time.
@@ -29,7 +29,14 @@ _FORMULA = re.compile(r"[=+\-@\t\r']")
 _TEXT_COLUMNS = {
     1: ("t.type", "t.category", "t.merchant", "t.description", "NULL", "NULL"),
     2: ("t.type", "t.category", "t.merchant", "t.description", "t.payment_method", "t.source"),
-    3: ("t.type", "c.name", "t.merchant", "t.description", "t.payment_method", "t.source"),
+    3: (
+        "t.type",
+        "(SELECT name FROM categories WHERE id = t.category_id)",
+        "t.merchant",
+        "t.description",
+        "t.payment_method",
+        "t.source",
+    ),
 }
 
 
@@ -52,18 +59,18 @@ def write_csv(connection: sqlite3.Connection, version: int, file: TextIO) -> Ite
 
     Raises :class:`ExportError` for a row that the format cannot hold exactly, and sqlite3.Error.
     """
+    connection.text_factory = read_text
     writer = csv.writer(file)
     writer.writerow(HEADER)
-    joined = " LEFT JOIN categories c ON c.id = t.category_id" if version == current_version else ""
     texts = ", ".join(f"CAST({column} AS TEXT)" for column in _TEXT_COLUMNS[version])
     rows = connection.execute(
-        f"SELECT t.id, t.occurred_at, t.amount_paisa, {texts} FROM transactions t{joined}"  # noqa: S608 - our own names
+        f"SELECT t.id, t.occurred_at, t.amount_paisa, {texts} FROM transactions t"  # noqa: S608 - our own names
         " ORDER BY t.occurred_at, t.id"
     )
-    for number, (key, occurred_at, amount, kind, *others) in enumerate(rows, start=1):
+    for number, (key, occurred_at, amount, *texts) in enumerate(rows, start=1):
         moment = _moment(key, occurred_at)
-        first = (moment.date().isoformat(), moment.timetz().isoformat(), _guarded(kind), _rupees(key, amount))
-        writer.writerow((*first, *map(_guarded, others)))
+        kind, *others = (_guarded(key, text) for text in texts)
+        writer.writerow((moment.date().isoformat(), moment.timetz().isoformat(), kind, _rupees(key, amount), *others))
         yield number
 
 
@@ -108,28 +115,27 @@ def _moment(key: object, milliseconds: object) -> datetime:
             return (datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=milliseconds)).astimezone(ZONE)
         except OverflowError:
             pass
-    raise ExportError(
-        expected=f"milliseconds since 1970 as the time of transaction {key}",
-        found=repr(milliseconds),
-        do="correct the transaction, or export it as json or sqlite, which hold it as it is",
-    )
+    raise _inexact(f"milliseconds since 1970 as the time of transaction {key}", repr(milliseconds))
 
 
 def _rupees(key: object, paisa: object) -> str:
     if not isinstance(paisa, int):
-        raise ExportError(
-            expected=f"an integer in paisa as the amount of transaction {key}",
-            found=repr(paisa),
-            do="correct the transaction, or export it as json or sqlite, which hold it as it is",
-        )
+        raise _inexact(f"an integer in paisa as the amount of transaction {key}", repr(paisa))
     whole, rest = divmod(abs(paisa), PAISA_PER_RUPEE)
     return f"{'-' if paisa < 0 else ''}{whole}.{rest:02d}"
 
 
-def _guarded(text: str | None) -> str:
+def _guarded(key: object, text: str | UnreadableText | None) -> str:
     if text is None:
         return ""
+    if isinstance(text, UnreadableText):
+        raise _inexact(f"texts in UTF-8 in transaction {key}", repr(text.content))
     return f"'{text}" if _FORMULA.match(text) else text
+
+
+def _inexact(expected: str, found: str) -> ExportError:
+    do = "correct the transaction, or export it as json or sqlite, which hold it as it is"
+    return ExportError(expected=expected, found=found, do=do)
 
 
 def _unguarded(text: str) -> str | None:

@@ -16,7 +16,6 @@ import math
 import re
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -25,6 +24,7 @@ from typing import Any, BinaryIO, TextIO
 import ijson
 
 from device.export.errors import ExportError
+from device.export.texts import UnreadableText, read_text
 from device.schema import version_of
 
 FORMAT = "duskspendr-export"
@@ -36,13 +36,6 @@ _OBJECT = re.compile(r"\s*CREATE\s+(UNIQUE\s+INDEX|INDEX|VIEW|TRIGGER|TABLE)\b",
 
 
 _Events = Iterator[tuple[str, str, Any]]
-
-
-@dataclass(frozen=True)
-class _Unreadable:
-    """A text value whose bytes are no UTF-8."""
-
-    content: bytes
 
 
 def write_json(connection: sqlite3.Connection, file: TextIO) -> Iterator[int]:
@@ -59,7 +52,7 @@ def write_json(connection: sqlite3.Connection, file: TextIO) -> Iterator[int]:
         "application_id": _pragma(connection, "application_id"),
         "user_version": _pragma(connection, "user_version"),
     }
-    connection.text_factory = _decoded
+    connection.text_factory = read_text
     file.write(json.dumps(head)[:-1] + ',\n"tables": [')
     written = 0
     for number, (name, statement) in enumerate(tables):
@@ -141,8 +134,8 @@ def _load_rows(events: _Events, connection: sqlite3.Connection, name: str, colum
     names, count = ", ".join(map(_quoted, columns)), 0
     for row in _rows(events):
         values = [_from_json(row[column]) for column in columns]
-        places = ", ".join("CAST(? AS TEXT)" if isinstance(value, _Unreadable) else "?" for value in values)
-        bound = [value.content if isinstance(value, _Unreadable) else value for value in values]
+        places = ", ".join("CAST(? AS TEXT)" if isinstance(value, UnreadableText) else "?" for value in values)
+        bound = [value.content if isinstance(value, UnreadableText) else value for value in values]
         connection.execute(f"INSERT INTO {_quoted(name)} ({names}) VALUES ({places})", bound)  # noqa: S608
         count += 1
     return count
@@ -204,18 +197,11 @@ def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _decoded(text: bytes) -> str | _Unreadable:
-    try:
-        return text.decode()
-    except UnicodeDecodeError:
-        return _Unreadable(text)
-
-
 def _to_json(value: object) -> object:
     match value:
         case bytes():
             return {"blob": base64.b64encode(value).decode()}
-        case _Unreadable():
+        case UnreadableText():
             return {"text": base64.b64encode(value.content).decode()}
         case float() if math.isinf(value):
             return {"real": "Infinity" if value > 0 else "-Infinity"}
@@ -230,7 +216,7 @@ def _from_json(value: object) -> Any:  # noqa: ANN401 - whatever SQLite stores
         case {"blob": str(content)}:
             return base64.b64decode(content, validate=True)
         case {"text": str(content)}:
-            return _Unreadable(base64.b64decode(content, validate=True))
+            return UnreadableText(base64.b64decode(content, validate=True))
         case {"real": str(number)}:
             return float(number)
         case _:

@@ -7,8 +7,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TextIO
 
-from device.database import copy, opened
-from device.errors import NewerSchemaError
+from device.database import copy, opened, side_files
+from device.errors import NewerSchemaError, UsageError
 from device.export.csv_file import write_csv
 from device.export.errors import ExportError
 from device.export.json_file import write_json
@@ -50,6 +50,10 @@ def export(
     already, the errors of opening a database, and OSError.
     """
     check_free(path, overwrite=overwrite)
+    if path.resolve() in {each.resolve() for each in (database, *side_files(database))}:
+        raise UsageError(
+            expected="a file beside the database", found=f"the database {path} itself", do="choose another"
+        )
     with opened(database, key) as connection, placed(path, overwrite=overwrite) as partial:
         if form is ExportFormat.SQLITE:
             _copy(connection, partial, key)

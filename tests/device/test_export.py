@@ -198,6 +198,12 @@ def test_csv_refuses_an_amount_that_is_no_integer(database: Path, tmp_path: Path
     assert not (tmp_path / "out.csv").exists()
 
 
+def test_csv_refuses_a_text_that_is_no_utf8(database: Path, tmp_path: Path, change: Change):
+    change("UPDATE transactions SET merchant = CAST(? AS TEXT) WHERE rowid = 100", b"caf\xe9")
+    with pytest.raises(ExportError, match=r"texts in UTF-8 in transaction \S+, found b'caf\\xe9': .* json or sqlite"):
+        export(database, CSV, tmp_path / "out.csv")
+
+
 @pytest.mark.parametrize("moment", [2**62, "yesterday"])
 def test_csv_refuses_a_time_that_is_none(database: Path, tmp_path: Path, change: Change, moment: object):
     change("UPDATE transactions SET occurred_at = ? WHERE rowid = 100", moment)
@@ -350,6 +356,18 @@ def test_export_never_takes_the_place_of_a_file_unasked(database: Path, tmp_path
     assert (tmp_path / "out").read_text() == "mine"
     exported = export(database, form, tmp_path / "out", overwrite=True)
     assert (tmp_path / "out").stat().st_size == exported.size > 1000
+
+
+@pytest.mark.parametrize("suffix", ["", "-wal", "-shm"])
+def test_export_never_takes_the_place_of_the_database(database: Path, change: Change, suffix: str):
+    change("PRAGMA journal_mode = WAL")
+    held = sqlite3.connect(database)
+    held.execute("SELECT * FROM accounts").fetchone()
+    before = content(database)
+    with pytest.raises(UsageError, match="itself"):
+        export(database, SQLITE, database.with_name(database.name + suffix), overwrite=True)
+    assert content(database) == before
+    held.close()
 
 
 @pytest.mark.parametrize("form", list(ExportFormat))

@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 import requests
 
+from device import keys
+from device.backups import BackupManager
 from device.cloud.account import AccountFile
+from device.cloud.backups import CloudBackups
 from device.schema import synthetic
 from tests.device.cloud.double import CLIENT_ID, CloudDouble
 from tests.device.commands import error_of, facts_of, run, start
@@ -104,6 +107,14 @@ def test_login_keeps_the_tokens_and_shows_none(cloud: CloudDouble):
 
 
 @pytest.mark.usefixtures("phone")
+def test_device_keeps_its_name_when_its_user_signs_in_again(cloud: CloudDouble):
+    sign_in(cloud)
+    name = AccountFile().load().device
+    sign_in(cloud)
+    assert AccountFile().load().device == name
+
+
+@pytest.mark.usefixtures("phone")
 def test_login_that_cannot_reach_the_issuer_is_one_error():
     addresses = ["--api", "https://api.invalid", "--issuer", "http://127.0.0.1:9", "--client-id", "x"]
     assert error_of("login", *addresses, "--no-browser")["code"] == "offline"
@@ -178,6 +189,16 @@ def test_delete_has_to_be_meant(cloud: CloudDouble):
     assert len(cloud.stored) == 1
     assert facts_of("cloud", "delete", "--yes") == {"deleted": 1}
     assert cloud.stored == []
+
+
+def test_cloud_backup_of_the_library_stays_on_the_device_too(
+    cloud: CloudDouble, signed_in: Path, account_file: AccountFile
+):
+    identity = keys.generate()
+    manager = BackupManager(signed_in / "duskspendr.db", signed_in / "backups", recipients=[identity.to_public()])
+    made, uploaded = manager.create_cloud_backup(lambda path: CloudBackups(account_file).upload(path, kind="auto"))
+    assert cloud.stored[0].content == made.path.read_bytes()
+    assert (uploaded.sha256, uploaded.device) == (made.sha256, "new-phone")
 
 
 def daily(phone: Path, recipient: str) -> list[str | Path]:
