@@ -63,10 +63,9 @@ def newest_verified(folder: Path, found: list[Backup]) -> list[Backup]:
 
 def _is_whole(path: Path) -> bool:
     try:
-        structure(path)
+        return structure(path).filled
     except BackupError:
         return False
-    return True
 
 
 def _taken_at(text: str, path: Path) -> datetime:
