@@ -19,12 +19,14 @@ DEVICE_NAME = re.compile(r"[a-z0-9-]{1,64}")
 class Account(BaseModel):
     """A sign-in. Tokens show as asterisks wherever the account is printed.
 
-    ``expires_at`` is in seconds since 1970, None where the issuer did not say.
+    ``recovery_api`` serves copies for reading while ``api`` does not answer. ``expires_at`` is in seconds since 1970,
+    None where the issuer did not say.
     """
 
     model_config = ConfigDict(frozen=True)
 
     api: str
+    recovery_api: str | None = None
     issuer: str
     client_id: str
     token_endpoint: str

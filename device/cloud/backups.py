@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 from urllib.parse import quote
@@ -17,6 +18,7 @@ from device.cloud.account import AccountFile
 from device.cloud.errors import (
     AlreadyThereError,
     ExpiredLinkError,
+    NotInCloudError,
     OfflineError,
     ServerError,
     SignedOutError,
@@ -73,12 +75,14 @@ class CloudBackups:
     """The cloud side of the user who is signed in on this device.
 
     Every method raises :class:`~device.cloud.errors.CloudError` in its kinds. What passes (no connection, an overloaded
-    server) is tried again for a minute or two, ever slower; ``pause`` sleeps between.
+    server) is tried again for a minute or so, ever slower; ``pause`` sleeps between. What is only read is then asked of
+    the recovery region, if the account knows its address; ``reads_copies`` tells that it was.
     """
 
     def __init__(self, file: AccountFile, *, pause: Pause = time.sleep) -> None:
         self._file = file
         self._pause = pause
+        self.reads_copies = False
 
     def upload(self, path: Path, *, kind: Kind, progress: Progress | None = None) -> Uploaded:
         """Put a backup file into the cloud, whose storage checks its size and checksum. Raises OSError too.
@@ -99,14 +103,18 @@ class CloudBackups:
 
     def versions(self, *, device: str | None = None) -> list[CloudBackup]:
         """Every version of every device, or of one, the newest first."""
-        found: list[CloudBackup] = []
-        parameters = {"device": device} if device else {}
-        while True:
-            page = self._again(lambda: self._ask(_Page, "GET", "/v1/backups", params=parameters))  # noqa: B023 - called at once
-            found += page.backups
-            if page.next is None:
-                return sorted(found, key=lambda each: each.created_at, reverse=True)
-            parameters |= {"next": page.next}
+
+        def read(api: str) -> list[CloudBackup]:
+            found: list[CloudBackup] = []
+            parameters = {"device": device} if device else {}
+            while True:
+                page = self._again(partial(self._ask, _Page, "GET", "/v1/backups", api=api, params=parameters))
+                found += page.backups
+                if page.next is None:
+                    return sorted(found, key=lambda each: each.created_at, reverse=True)
+                parameters |= {"next": page.next}
+
+        return self._read(read)
 
     def download(self, backup: CloudBackup, path: Path, *, progress: Progress | None = None) -> None:
         """Bring a version to a new file, going on where a connection broke, and check it before it gets its name.
@@ -115,7 +123,7 @@ class CloudBackups:
         file already, and OSError.
         """
         with placed(path) as partial, partial.open("r+b") as file:
-            sha256 = self._again(lambda: self._receive(backup, file, progress))
+            sha256 = self._read(lambda api: self._again(lambda: self._receive(api, backup, file, progress)))
             file.seek(0)
             found = base64.b64encode(hashlib.file_digest(file, "sha256").digest()).decode()
             # The storage knows none of what somebody else than this API put there; `verify` still proves the file.
@@ -147,10 +155,21 @@ class CloudBackups:
                 progress(deleted)
         return deleted
 
-    def _receive(self, backup: CloudBackup, file: BinaryIO, progress: Progress | None) -> str | None:
+    def _read(self, work: Callable[[str], _Result]) -> _Result:
+        account = self._file.load()
+        if not self.reads_copies:
+            try:
+                return work(account.api)
+            except (OfflineError, ServerError):
+                if account.recovery_api is None:
+                    raise
+        self.reads_copies = True
+        return work(str(account.recovery_api))
+
+    def _receive(self, api: str, backup: CloudBackup, file: BinaryIO, progress: Progress | None) -> str | None:
         """One attempt, with a new link, from where the file ends. Returns the checksum that it has to have."""
         path = f"/v1/devices/{backup.device}/backups/{quote(backup.version, safe='')}/download"
-        order = self._ask(_Download, "POST", path, params={"kind": backup.kind})
+        order = self._ask(_Download, "POST", path, api=api, params={"kind": backup.kind})
         check_address(order.download.url, "the link")
         start = file.seek(0, os.SEEK_END)
         if start < order.size:
@@ -159,9 +178,9 @@ class CloudBackups:
                 _write(response, file, order.size, progress)
         return order.sha256
 
-    def _ask(self, model: type[_Model], method: str, path: str, **how: Any) -> _Model:  # noqa: ANN401 - see answered()
+    def _ask(self, model: type[_Model], method: str, path: str, *, api: str | None = None, **how: Any) -> _Model:  # noqa: ANN401 - see answered()
         account = current(self._file)
-        url = f"{account.api}{path}"
+        url = f"{api or account.api}{path}"
         try:
             return _parsed(model, method, url, token=account.access_token.get_secret_value(), **how)
         except SignedOutError:
@@ -188,9 +207,10 @@ class _Upload:
         try:
             with answered(self._link.method, self._link.url, headers=self._link.headers, data=self._body):
                 pass
-        except ExpiredLinkError:
+        except (ExpiredLinkError, NotInCloudError) as error:
+            # 404: what this upload was to replace has been deleted meanwhile.
             self._link = None
-            raise
+            raise ExpiredLinkError(expected=error.expected, found=error.found, do=error.do, passing=True) from None
 
 
 class _Sent:

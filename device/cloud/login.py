@@ -23,6 +23,7 @@ _PAGE = b"<!doctype html><meta charset=utf-8><title>DuskSpendr</title><p>%s You 
 def log_in(
     *,
     api: str,
+    recovery_api: str | None = None,
     issuer: str,
     client_id: str,
     show: Callable[[str], None],
@@ -38,6 +39,8 @@ def log_in(
     Raises :class:`UsageError`, :class:`LoginError` and :class:`CloudError`.
     """
     check_address(api, "the API")
+    if recovery_api is not None:
+        check_address(recovery_api, "the recovery region's API")
     if device is None:
         device = f"device-{secrets.token_hex(4)}"
     if not DEVICE_NAME.fullmatch(device):
@@ -50,6 +53,7 @@ def log_in(
         tokens = authorization.exchange(listener.wait(timeout_seconds))
     return Account(
         api=api.rstrip("/"),
+        recovery_api=recovery_api and recovery_api.rstrip("/"),
         issuer=endpoints.issuer,
         client_id=client_id,
         token_endpoint=endpoints.token_endpoint,

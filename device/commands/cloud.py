@@ -5,7 +5,7 @@ import webbrowser
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.text import Text
@@ -19,6 +19,9 @@ from device.errors import UsageError
 from device.limits import LOGIN_PORTS
 from device.manifest import timestamp
 from device.terminal import Json, answer, one_error, progress, remark
+
+if TYPE_CHECKING:
+    from device.cloud.backups import CloudBackups
 
 app = typer.Typer(help="Your backups in the cloud.", no_args_is_help=True)
 
@@ -35,6 +38,10 @@ def login(
     client_id: Annotated[
         str, typer.Option("--client-id", help="This program's name at the issuer.", show_default=False)
     ],
+    recovery_api: Annotated[
+        str | None,
+        typer.Option("--recovery-api", help="The service's address in the recovery region.", show_default=False),
+    ] = None,
     redirect_uri: Annotated[
         list[str] | None,
         typer.Option(
@@ -61,6 +68,7 @@ def login(
     with one_error(as_json=as_json):
         account = log_in(
             api=api,
+            recovery_api=recovery_api,
             issuer=issuer,
             client_id=client_id,
             show=show,
@@ -97,7 +105,9 @@ def upload(
 def list_backups(device: _Device = None, as_json: Json = False) -> None:
     """List the backups of all your devices, or of one, newest first."""
     with one_error(as_json=as_json), progress("asking the cloud"):
-        found = cloud_backups().versions(device=device)
+        cloud = cloud_backups()
+        found = cloud.versions(device=device)
+    _remark_copies(cloud)
     lines: list[str | Text] = [_line(each) for each in found] or ["no backups in the cloud"]
     answer({"backups": [each.model_dump(mode="json") for each in found]}, as_json=as_json, lines=lines)
 
@@ -116,6 +126,7 @@ def download(
         chosen = _chosen(cloud.versions(device=device), version)
         path = into / f"backup_{timestamp(chosen.created_at)}.enc"
         cloud.download(chosen, path, progress=_shares(step))
+    _remark_copies(cloud)
     facts = {"path": str(path), "size": chosen.size, "device": chosen.device, "version": chosen.version}
     lines: list[str | Text] = [f"{path}", f"{chosen.size:,} bytes, of {chosen.device}, {_moment(chosen.created_at)}"]
     answer(facts | {"created_at": chosen.created_at.isoformat()}, as_json=as_json, lines=lines)
@@ -134,6 +145,11 @@ def delete(
         with progress("deleting") as step:
             deleted = cloud_backups().delete_all(progress=lambda count: step(f"{count:,} versions"))
     answer({"deleted": deleted}, as_json=as_json, lines=[f"deleted {deleted:,} versions; nothing is left"])
+
+
+def _remark_copies(cloud: "CloudBackups") -> None:
+    if cloud.reads_copies:
+        remark("the service does not answer: these are the recovery region's copies, which may be some minutes behind")
 
 
 def _known_device(file: AccountFile) -> str | None:

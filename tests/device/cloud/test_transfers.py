@@ -1,6 +1,8 @@
 """Backups on their way to the cloud and back, over connections and servers that fail."""
 
 import base64
+import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -23,9 +25,10 @@ from device.cloud.errors import (
 )
 from device.errors import UsageError
 from device.limits import CLOUD_ATTEMPTS, LONGEST_WAIT_SECONDS
-from tests.device.cloud.double import CloudDouble
+from tests.device.cloud.double import CloudDouble, running_cloud_double
 
 PRECONDITION = "<Error><Code>PreconditionFailed</Code></Error>"
+GONE = "<Error><Code>NoSuchKey</Code></Error>"
 EXPIRED = "<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>"
 
 
@@ -63,7 +66,8 @@ def test_upload_goes_on_after_what_passes(
 
 
 @pytest.mark.parametrize(
-    ("status", "body"), [(403, EXPIRED), (412, PRECONDITION), (400, "<Error><Code>ExpiredToken</Code></Error>")]
+    ("status", "body"),
+    [(403, EXPIRED), (412, PRECONDITION), (400, "<Error><Code>ExpiredToken</Code></Error>"), (404, GONE)],
 )
 def test_upload_gets_a_new_link_for_one_that_holds_no_more(
     backups: CloudBackups, cloud: CloudDouble, backup_file: Path, status: int, body: str
@@ -260,6 +264,66 @@ def test_archived_version_is_told(backups: CloudBackups, cloud: CloudDouble, tmp
     cloud.fail("GET /storage", 403, body="<Error><Code>InvalidObjectState</Code></Error>")
     with pytest.raises(ArchivedError):
         backups.download(backups.versions()[0], tmp_path / "back.enc")
+
+
+@pytest.fixture
+def recovery(account_file: AccountFile) -> Iterator[CloudDouble]:
+    """The recovery region, which has the same users and copies of the same versions."""
+    with running_cloud_double() as double:
+        account = account_file.load()
+        double.access_tokens[account.access_token.get_secret_value()] = time.time() + 60
+        account_file.save(account.model_copy(update={"recovery_api": double.origin}))
+        yield double
+
+
+def test_copies_are_read_while_the_primary_region_does_not_answer(
+    backups: CloudBackups, cloud: CloudDouble, recovery: CloudDouble, tmp_path: Path
+):
+    recovery.add(b"copy")
+    cloud.fail("GET /v1/backups", 503, times=100)
+    (version,) = backups.versions()
+    assert backups.reads_copies
+    backups.download(version, tmp_path / "back.enc")
+    assert (tmp_path / "back.enc").read_bytes() == b"copy"
+
+
+def test_download_that_breaks_for_good_goes_on_from_the_copy(
+    backups: CloudBackups, cloud: CloudDouble, recovery: CloudDouble, tmp_path: Path
+):
+    content = bytes(range(256)) * 4000
+    stored = cloud.add(content)
+    recovery.stored.append(stored)
+    cloud.fail("GET /storage", cut=200_000)
+    cloud.fail("GET /storage", cut=0, times=100)
+    backups.download(backups.versions()[0], tmp_path / "back.enc")
+    assert (tmp_path / "back.enc").read_bytes() == content
+
+
+def test_primary_region_is_asked_first(backups: CloudBackups, cloud: CloudDouble, recovery: CloudDouble):
+    cloud.add(b"x")
+    assert len(backups.versions()) == 1
+    assert recovery.requests == []
+    assert not backups.reads_copies
+
+
+def test_refusal_of_the_primary_region_is_no_reason_to_ask_the_other(
+    backups: CloudBackups, cloud: CloudDouble, recovery: CloudDouble
+):
+    cloud.fail("GET /v1/backups", 403)
+    with pytest.raises(ForbiddenError):
+        backups.versions()
+    assert recovery.requests == []
+
+
+def test_nothing_is_uploaded_or_deleted_in_the_recovery_region(
+    backups: CloudBackups, cloud: CloudDouble, recovery: CloudDouble, backup_file: Path
+):
+    cloud.fail(".* /v1/", 503, times=100)
+    with pytest.raises(ServerError):
+        backups.upload(backup_file, kind="auto")
+    with pytest.raises(ServerError):
+        backups.delete_all()
+    assert recovery.requests == []
 
 
 def test_link_to_another_machine_without_https_is_refused(backups: CloudBackups, cloud: CloudDouble, tmp_path: Path):
