@@ -1,7 +1,9 @@
 """What starts the day's backup: a systemd user timer or a line in the crontab, and what they would run."""
 
 import configparser
+import os
 import re
+import shutil
 import stat
 import subprocess
 from pathlib import Path
@@ -102,6 +104,16 @@ def test_systemd_timer_is_written_enabled_and_removed(home: Path):
     assert schedule.remove() == [done]
     assert [path for path in folder.rglob("*") if not path.is_dir()] == []
     assert installed() == []
+
+
+def test_systemd_takes_the_units_where_it_is_installed(home: Path):
+    """Elsewhere the tests above hold them to its manual."""
+    schedule.install(Scheduler.SYSTEMD, ["/bin/sh", *ODD])
+    if shutil.which("systemd-analyze"):
+        units = [units_folder() / f"duskspendr-backup.{kind}" for kind in ("timer", "service")]
+        command = ["systemd-analyze", "verify", "--user", "--man=no", *units]
+        done = subprocess.run(command, env=os.environ | {"XDG_RUNTIME_DIR": str(home)}, capture_output=True, text=True)
+        assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_cron_line_stands_beside_the_users_own_and_goes_alone(crontab: Path):

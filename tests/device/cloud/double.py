@@ -8,6 +8,7 @@ import hashlib
 import json
 import re
 import secrets
+import ssl
 import threading
 import time
 from collections.abc import Generator
@@ -108,10 +109,12 @@ class CloudDouble:
 
 
 @contextmanager
-def running_cloud_double() -> Generator[CloudDouble]:
+def running_cloud_double(tls: ssl.SSLContext | None = None) -> Generator[CloudDouble]:
     """Serve on a free port of this machine until the block ends."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-    double = CloudDouble(origin=f"http://127.0.0.1:{server.server_port}")
+    double = CloudDouble(origin=f"{'https' if tls else 'http'}://127.0.0.1:{server.server_port}")
+    if tls:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     cast("Any", server).double = double
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()

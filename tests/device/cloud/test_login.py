@@ -1,26 +1,28 @@
 """Signing in through a browser, keeping the tokens, renewing them."""
 
+import ssl
 import stat
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 import requests
+import trustme
 
 from device.cloud.account import Account, AccountFile
 from device.cloud.backups import CloudBackups
-from device.cloud.errors import ClockSkewError, LoginError, SignedOutError
+from device.cloud.errors import ClockSkewError, LoginError, OfflineError, SignedOutError
 from device.cloud.login import log_in
 from device.cloud.signing import current
 from device.errors import UsageError
-from tests.device.cloud.double import CLIENT_ID, CloudDouble
+from tests.device.cloud.double import CLIENT_ID, CloudDouble, running_cloud_double
 
 ANY_PORT = "http://127.0.0.1:0/callback"
 Browser = Callable[[str], None]
@@ -235,3 +237,39 @@ def test_processes_that_renew_at_once_use_the_refresh_token_once(account_file: A
         accounts = list(pool.map(current, [AccountFile(account_file.path)] * 8))
     assert cloud.count("POST /token") == 1
     assert len({account.access_token.get_secret_value() for account in accounts}) == 1
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+def secure_cloud(authority: trustme.CA) -> Iterator[CloudDouble]:
+    """A cloud behind a certificate of the test's own authority."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    cast("Any", authority.issue_cert("127.0.0.1")).configure_cert(context)
+    with running_cloud_double(context) as double:
+        yield double
+
+
+def test_sign_in_and_transfers_go_over_https(
+    secure_cloud: CloudDouble, authority: trustme.CA, backup_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "authority.pem"))
+    file = AccountFile(tmp_path / "account.json")
+    file.save(sign_in(secure_cloud))
+    backups = CloudBackups(file)
+    backups.upload(backup_file, kind="auto")
+    backups.download(backups.versions()[0], tmp_path / "back.enc")
+    assert (tmp_path / "back.enc").read_bytes() == backup_file.read_bytes()
+
+
+def test_certificate_that_nobody_trusts_ends_it(secure_cloud: CloudDouble, account_file: AccountFile):
+    account_file.save(account_file.load().model_copy(update={"api": secure_cloud.origin}))
+    with pytest.raises(OfflineError, match=r"a valid certificate at 127\.0\.0\.1"):
+        CloudBackups(account_file).versions()
+    with pytest.raises(OfflineError, match="a valid certificate"):
+        sign_in(secure_cloud)
+    assert secure_cloud.requests == []
