@@ -63,12 +63,6 @@ _BY_S3_CODE: dict[str, tuple[type[CloudError], str, str, bool]] = {
         "ask the support to bring it back",
         False,
     ),
-    "RequestTimeTooSkewed": (
-        ClockSkewError,
-        "a clock that is right",
-        "set this device's clock, and start again",
-        False,
-    ),
 }
 
 

@@ -122,7 +122,7 @@ class CloudBackups:
         Raises :class:`TransferError` when what arrived is not what was put there, :class:`UsageError` when there is a
         file already, and OSError.
         """
-        with placed(path) as partial, partial.open("r+b") as file:
+        with placed(path) as unnamed, unnamed.open("r+b") as file:
             sha256 = self._read(lambda api: self._again(lambda: self._receive(api, backup, file, progress)))
             file.seek(0)
             found = base64.b64encode(hashlib.file_digest(file, "sha256").digest()).decode()

@@ -87,7 +87,7 @@ def login(
 def upload(
     file: File,
     kind: Annotated[
-        Kind, typer.Option("--kind", help="auto: one a device, older ones go after 30 days; manual: each is kept.")
+        Kind, typer.Option("--kind", help="auto: of each device the newest stays; manual: each is kept.")
     ] = "manual",
     as_json: Json = False,
 ) -> None:

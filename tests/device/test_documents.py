@@ -15,6 +15,7 @@ from device.cloud.errors import CloudError
 from device.export import HEADER, ExportFormat, export
 from device.limits import CLOUD_ATTEMPTS, DAILY_WINDOW_HOURS, DAILY_WINDOW_START_HOUR, KEEP_DAYS
 from device.schema import current_version, synthetic
+from recovery import objectives
 
 PAGE = (Path(__file__).parents[2] / "docs" / "device.md").read_text(encoding="utf-8")
 LINES = re.findall(r"^duskspendr-backup (.*?)(?:\s+#.*)?$", PAGE, re.MULTILINE)
@@ -64,6 +65,11 @@ def test_page_has_the_numbers_of_the_code():
     assert "up to six times" in PAGE
     assert f"| {current_version} |" in PAGE
     assert f"| {current_version + 1} |" not in PAGE
+
+
+def test_page_has_the_retentions_of_the_cloud():
+    assert f"# the newest stays, older ones go after {objectives.DEVICE_CLOUD_BACKUP_RETENTION_DAYS} days" in PAGE
+    assert f"# kept until you delete it, archived after {objectives.DEVICE_MANUAL_BACKUP_GLACIER_DAYS} days" in PAGE
 
 
 def test_page_has_the_columns_of_csv():
