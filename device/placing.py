@@ -1,13 +1,12 @@
 """New files that are there whole or not at all."""
 
-import os
-import tempfile
+import shutil
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
 from device.errors import UsageError
-from device.files import rename, sync_file
+from device.files import leftovers, rename, sync_file, work_folder
 
 
 @contextmanager
@@ -15,21 +14,21 @@ def placed(path: Path, *, overwrite: bool = False) -> Generator[Path]:
     """A new empty file beside ``path``, readable by its owner alone, that takes its place when the block ends well.
 
     What was written is on the storage before it shows under its name. When the block fails nothing is left, and what
-    was at ``path`` is as before. Raises :class:`UsageError` when something is there and may not be overwritten, and
-    OSError.
+    was at ``path`` is as before; what a killed process left is removed by the next that writes to the same name.
+    Raises :class:`UsageError` when something is there and may not be overwritten, and OSError.
     """
     check_free(path, overwrite=overwrite)
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent)  # mode 0600
-    os.close(descriptor)
-    partial = Path(name)
-    try:
+    prefix = f".{path.name}.partial-"
+    for abandoned in leftovers(path.parent, prefix):
+        shutil.rmtree(abandoned, ignore_errors=True)
+    with work_folder(path.parent, prefix) as work:
+        partial = work / path.name
+        partial.touch(0o600)
         yield partial
         sync_file(partial)
         # A hard link would be surer against another process, but memory sticks know none.
         check_free(path, overwrite=overwrite)
         rename(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def check_free(path: Path, *, overwrite: bool) -> None:

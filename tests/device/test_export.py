@@ -3,7 +3,10 @@
 import csv
 import json
 import resource
+import signal
 import sqlite3
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from datetime import datetime
@@ -383,6 +386,26 @@ def test_full_storage_leaves_nothing(database: Path, tmp_path: Path, form: Expor
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert list(into.iterdir()) == []
+
+
+def test_export_that_was_killed_leaves_nothing_behind_the_next(database: Path, tmp_path: Path):
+    """A part of it would be somebody's transactions in the clear."""
+    into = tmp_path / "into"
+    into.mkdir()
+    program = (
+        "import os, signal; from pathlib import Path; from device.export import ExportFormat, export\n"
+        f"kill = lambda rows: os.kill(os.getpid(), signal.SIGKILL)\n"
+        f"export(Path({str(database)!r}), ExportFormat.JSON, Path({str(into / 'out')!r}), progress=kill)"
+    )
+    synthetic.create(tmp_path / "large.db", transactions=10_000)
+    killed = subprocess.run(
+        [sys.executable, "-c", program.replace(str(database), str(tmp_path / "large.db"))], check=False
+    )
+    assert killed.returncode == -signal.SIGKILL
+    assert [path.name for path in into.iterdir()] != ["out"]
+    assert len(list(into.iterdir())) == 1
+    export(database, JSON, into / "out")
+    assert [path.name for path in into.iterdir()] == ["out"]
 
 
 @pytest.mark.parametrize("form", list(ExportFormat))
