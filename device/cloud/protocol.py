@@ -105,7 +105,10 @@ class Authorization:
 
 
 def renew(token_endpoint: str, client_id: str, refresh_token: SecretStr) -> Tokens:
-    """New tokens for a refresh token. Raises :class:`SignedOutError` when it holds no more, :class:`OfflineError`."""
+    """New tokens for a refresh token, which stays where an issuer gives no new one.
+
+    Raises :class:`SignedOutError` when it holds no more, and :class:`OfflineError`.
+    """
     session = OAuth2Session(client_id)
     try:
         token = session.refresh_token(

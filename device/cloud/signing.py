@@ -30,8 +30,7 @@ def current(file: AccountFile, *, refused: SecretStr | None = None) -> Account:
         account = account.model_copy(
             update={
                 "access_token": tokens.access_token,
-                # An issuer that does not rotate them sends none.
-                "refresh_token": tokens.refresh_token or account.refresh_token,
+                "refresh_token": tokens.refresh_token,
                 "expires_at": tokens.expires_at,
             }
         )

@@ -218,6 +218,15 @@ def test_broken_download_goes_on_where_it_broke(backups: CloudBackups, cloud: Cl
     assert cloud.count("GET /storage") == 3
 
 
+def test_answer_that_ends_early_without_breaking_is_gone_on_from(
+    backups: CloudBackups, cloud: CloudDouble, tmp_path: Path
+):
+    cloud.add(b"x" * 1000)
+    cloud.fail("GET /storage", 200, body="x" * 400)
+    backups.download(backups.versions()[0], tmp_path / "back.enc")
+    assert (tmp_path / "back.enc").read_bytes() == b"x" * 1000
+
+
 def test_download_that_never_ends_leaves_nothing(backups: CloudBackups, cloud: CloudDouble, tmp_path: Path):
     cloud.add(bytes(1_000_000))
     cloud.fail("GET /storage", cut=1000, times=100)
