@@ -18,6 +18,7 @@ from device.database import encrypt
 from device.errors import BackupError, NewerSchemaError, StorageError, UsageError
 from device.export import HEADER, ExportFormat, export, load_json, read_csv
 from device.export.errors import ExportError
+from device.placing import placed
 from device.schema import current_version, synthetic
 from device.schema.published import PUBLISHED
 
@@ -410,7 +411,7 @@ def test_export_that_was_killed_leaves_nothing_behind_the_next(database: Path, t
 
 @pytest.mark.parametrize("form", list(ExportFormat))
 def test_export_is_of_one_instant_beside_a_writer(database: Path, tmp_path: Path, change: Change, form: ExportFormat):
-    """The writer keeps the sum of all balances; an export that saw half a change would not."""
+    """The writer keeps two sums, one in a table and one across two; an export of two instants would not."""
     change("PRAGMA journal_mode = WAL")
     ended = threading.Event()
 
@@ -420,31 +421,48 @@ def test_export_is_of_one_instant_beside_a_writer(database: Path, tmp_path: Path
             connection.execute("BEGIN IMMEDIATE")
             connection.execute("UPDATE transactions SET amount_paisa = amount_paisa + 1 WHERE rowid = 1")
             connection.execute("UPDATE transactions SET amount_paisa = amount_paisa - 1 WHERE rowid = 500")
+            connection.execute("UPDATE accounts SET balance_paisa = balance_paisa + 1 WHERE rowid = 1")
+            connection.execute("UPDATE budgets SET limit_paisa = limit_paisa - 1 WHERE rowid = 1")
             connection.execute("COMMIT")
         connection.close()
 
-    total = sqlite3.connect(database).execute("SELECT sum(amount_paisa) FROM transactions").fetchone()[0]
+    export(database, form, tmp_path / "before.out")
+    before = _sums(tmp_path / "before.out", form)
     writer = threading.Thread(target=write)
     writer.start()
     try:
         for number in range(5):
             out = tmp_path / f"{number}.out"
             export(database, form, out)
-            assert sum(_amounts(out, form)) == total
+            assert _sums(out, form) == before
     finally:
         ended.set()
         writer.join()
 
 
-def _amounts(path: Path, form: ExportFormat) -> list[int]:
+def _sums(path: Path, form: ExportFormat) -> list[int]:
     match form:
         case ExportFormat.CSV:
-            return [row.amount_paisa for row in read_csv(path)]
+            return [sum(row.amount_paisa for row in read_csv(path))]
         case ExportFormat.JSON:
-            tables = json.loads(path.read_text())["tables"]
-            return [row["amount_paisa"] for table in tables if table["name"] == "transactions" for row in table["rows"]]
+            rows = {table["name"]: table["rows"] for table in json.loads(path.read_text())["tables"]}
+            balances = sum(row["balance_paisa"] for row in rows["accounts"])
+            limits = sum(row["limit_paisa"] for row in rows["budgets"])
+            return [sum(row["amount_paisa"] for row in rows["transactions"]), balances + limits]
         case ExportFormat.SQLITE:
-            return [amount for (amount,) in sqlite3.connect(path).execute("SELECT amount_paisa FROM transactions")]
+            connection = sqlite3.connect(path)
+            (amounts,) = connection.execute("SELECT sum(amount_paisa) FROM transactions").fetchone()
+            (balances,) = connection.execute("SELECT sum(balance_paisa) FROM accounts").fetchone()
+            (limits,) = connection.execute("SELECT sum(limit_paisa) FROM budgets").fetchone()
+            return [amounts, balances + limits]
+
+
+def test_file_that_appears_meanwhile_stays(tmp_path: Path):
+    with pytest.raises(UsageError, match="found a file"), placed(tmp_path / "out") as partial:
+        partial.write_text("ours")
+        (tmp_path / "out").write_text("theirs")
+    assert (tmp_path / "out").read_text() == "theirs"
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
 def test_missing_database_is_told(tmp_path: Path):

@@ -76,6 +76,7 @@ def test_service_gives_every_word_as_it_is():
     words = re.findall(r'"((?:[^"\\]|\\.)*)"', line)
     undone = [re.sub(r"\\(.)", r"\1", word).replace("%%", "%").replace("$$", "$") for word in words]
     assert undone == ODD
+    assert not re.search(r"(?<!%)%(?!%)|(?<!\$)\$(?!\$)", line)
 
 
 def test_cron_runs_every_word_as_it_is():

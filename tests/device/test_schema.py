@@ -80,6 +80,8 @@ def test_migration_keeps_every_transaction_as_the_app_shows_it(opened: Opened, v
 
 def test_migration_keeps_how_a_transaction_was_paid(opened: Opened):
     connection = opened(2)
+    connection.execute("UPDATE transactions SET tags = '[\"trip\"]' WHERE rowid % 3 = 0")
+    connection.commit()
     query = "SELECT id, payment_method, source, tags FROM transactions ORDER BY id"
     before = connection.execute(query).fetchall()
     migrate(connection)

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -143,6 +144,17 @@ def test_discovery_of_another_issuer_is_refused(cloud: CloudDouble):
     )
     cloud.fail("GET /.well-known", 200, body=facts)
     with pytest.raises(LoginError, match="calls itself https://evil"):
+        sign_in(cloud)
+
+
+@pytest.mark.parametrize(("methods", "is_taken"), [('["plain"]', False), ('["plain", "S256"]', True)])
+def test_issuer_without_pkce_is_refused(cloud: CloudDouble, methods: str, is_taken: bool):
+    facts = (
+        f'"issuer": "{cloud.origin}", "authorization_endpoint": "{cloud.origin}/authorize",'
+        f' "token_endpoint": "{cloud.origin}/token", "code_challenge_methods_supported": {methods}'
+    )
+    cloud.fail("GET /.well-known", 200, body=f"{{{facts}}}")
+    with nullcontext() if is_taken else pytest.raises(LoginError, match="PKCE with S256"):
         sign_in(cloud)
 
 
