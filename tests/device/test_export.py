@@ -458,9 +458,13 @@ def _sums(path: Path, form: ExportFormat) -> list[int]:
 
 
 def test_file_that_appears_meanwhile_stays(tmp_path: Path):
-    with pytest.raises(UsageError, match="found a file"), placed(tmp_path / "out") as partial:
-        partial.write_text("ours")
-        (tmp_path / "out").write_text("theirs")
+    def write_beside_another() -> None:
+        with placed(tmp_path / "out") as partial:
+            partial.write_text("ours")
+            (tmp_path / "out").write_text("theirs")
+
+    with pytest.raises(UsageError, match="found a file"):
+        write_beside_another()
     assert (tmp_path / "out").read_text() == "theirs"
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
