@@ -19,7 +19,7 @@ import trustme
 
 from device.cloud.account import Account, AccountFile
 from device.cloud.backups import CloudBackups
-from device.cloud.errors import ClockSkewError, LoginError, OfflineError, SignedOutError
+from device.cloud.errors import ClockSkewError, LoginError, OfflineError, ServerError, SignedOutError
 from device.cloud.login import log_in
 from device.cloud.signing import current
 from device.errors import UsageError
@@ -106,6 +106,26 @@ def test_code_that_the_issuer_does_not_take_is_told(cloud: CloudDouble):
     browser, _ = answering(code="stolen")
     with pytest.raises(LoginError, match="invalid_grant"):
         sign_in(cloud, browser)
+
+
+@pytest.mark.parametrize("status", [500, 502])
+def test_issuer_that_fails_at_the_last_step_is_told(cloud: CloudDouble, status: int):
+    cloud.fail("POST /token", status)
+    with pytest.raises(OfflineError, match="no answer that could be read"):
+        sign_in(cloud)
+
+
+@pytest.mark.parametrize("token", ['{"access_token": "x", "token_type": "mac"}', '{"token_type": "Bearer"}'])
+def test_token_that_is_no_bearer_token_is_refused(cloud: CloudDouble, token: str):
+    cloud.fail("POST /token", 200, body=token)
+    with pytest.raises(ServerError, match="a bearer token"):
+        sign_in(cloud)
+
+
+def test_recovery_region_is_kept_with_the_account(cloud: CloudDouble):
+    assert sign_in(cloud, recovery_api="https://recovery.example/").recovery_api == "https://recovery.example"
+    with pytest.raises(UsageError, match="the recovery region's API"):
+        sign_in(cloud, recovery_api="http://recovery.example")
 
 
 def test_nobody_in_the_browser_ends_the_wait(cloud: CloudDouble):

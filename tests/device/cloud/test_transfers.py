@@ -117,6 +117,16 @@ def test_short_wait_that_the_server_asks_for_is_kept(
     assert waits == [7.0]
 
 
+@pytest.mark.parametrize("after", ["soon", "-1", ""])
+def test_wait_that_cannot_be_read_is_none(
+    backups: CloudBackups, cloud: CloudDouble, backup_file: Path, waits: list[float], after: str
+):
+    cloud.fail("POST /v1/devices", 429, headers={"Retry-After": after})
+    backups.upload(backup_file, kind="auto")
+    assert len(waits) == 1
+    assert waits[0] < 5
+
+
 @pytest.mark.parametrize("after", ["3600", format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)])
 def test_exhausted_quota_says_when_to_come_back(
     backups: CloudBackups, cloud: CloudDouble, backup_file: Path, waits: list[float], after: str
@@ -349,7 +359,9 @@ def test_deletion_is_asked_for_until_nothing_is_left(backups: CloudBackups, clou
     for _ in range(5):
         cloud.add(b"x")
     cloud.add(b"x", subject="somebody else")
-    assert backups.delete_all() == 5
+    steps: list[int] = []
+    assert backups.delete_all(progress=steps.append) == 5
+    assert steps == [2, 4]
     assert [each.subject for each in cloud.stored] == ["somebody else"]
 
 
