@@ -1,12 +1,10 @@
 """Bringing a backup back over whatever is there, and taking that back."""
 
 import os
-import random
 import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
@@ -426,21 +424,3 @@ def test_an_encrypted_restore_is_taken_back(phone: Phone):
     with plain.open("wb") as file:
         container.read(made.path, [phone.identity], on_content=file.write)
     assert rows(plain) == newer
-
-
-def test_killed_at_random_moments_it_leaves_the_old_or_the_new(phone: Phone):
-    new, chance = old_rows(phone), random.Random(20)  # noqa: S311 - no secret
-    old = phone.rows()
-    for _ in range(20):
-        child = os.fork()
-        if child == 0:
-            phone.manager().restore(backup_of(phone))
-            os._exit(0)
-        time.sleep(chance.uniform(0, 0.06))
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
-        found = phone.rows()
-        assert found in (old, new)
-        if found == new:
-            phone.manager().undo()
-            assert phone.rows() == old
