@@ -8,6 +8,7 @@ import random
 import shlex
 import subprocess
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -20,6 +21,8 @@ from device.limits import SCHEDULE_SPREAD_MINUTES
 from device.placing import placed
 
 NAME = "duskspendr-backup"
+# What the crontab programs of Debian and Red Hat, and of BusyBox, say to a user who has none.
+_NO_CRONTAB_YET = ("no crontab", "can't open")
 # Ends the line in a crontab that is ours.
 CRON_MARK = f"# {NAME}"
 
@@ -67,14 +70,16 @@ def install(scheduler: Scheduler, command: Sequence[str]) -> Schedule:
 
 
 def installed() -> list[Schedule]:
-    """Every schedule there is. Raises :class:`ScheduleError`."""
+    """Every schedule there is. Raises OSError."""
     found: list[Schedule] = []
     service = units_folder() / f"{NAME}.service"
     if service.exists():
         lines = service.read_text(encoding="utf-8").splitlines()
         command = next((line.removeprefix("ExecStart=") for line in lines if line.startswith("ExecStart=")), "")
         found.append(Schedule(Scheduler.SYSTEMD, command, str(service)))
-    found += [Schedule(Scheduler.CRON, line, "crontab") for line in _crontab() if line.endswith(CRON_MARK)]
+    # A crontab that cannot be read is none that we wrote to.
+    with suppress(ScheduleError):
+        found += [Schedule(Scheduler.CRON, line, "crontab") for line in _crontab() if line.endswith(CRON_MARK)]
     return found
 
 
@@ -149,22 +154,22 @@ def _quoted_for_systemd(word: str) -> str:
 
 
 def _crontab() -> list[str]:
-    """The lines of the user's crontab; none where there is no cron."""
+    """The lines of the user's crontab. Raises :class:`ScheduleError`: what cannot be read must not be written over."""
     try:
         done = subprocess.run(["crontab", "-l"], capture_output=True, text=True, check=False)
     except FileNotFoundError:
+        raise _cron_error("no program crontab") from None
+    if done.returncode == 0:
+        return done.stdout.splitlines()
+    if any(words in done.stderr for words in _NO_CRONTAB_YET):
         return []
-    if done.returncode and "no crontab" not in done.stderr:
-        raise _cron_error(done.stderr)
-    return done.stdout.splitlines() if done.returncode == 0 else []
+    raise _cron_error(done.stderr)
 
 
 def _write_crontab(lines: Sequence[str]) -> None:
     text = "".join(f"{line}\n" for line in lines)
     try:
         subprocess.run(["crontab", "-"], input=text, capture_output=True, text=True, check=True)
-    except FileNotFoundError:
-        raise _cron_error("no program crontab") from None
     except subprocess.CalledProcessError as error:
         raise _cron_error(error.stderr) from None
 

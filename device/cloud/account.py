@@ -73,6 +73,10 @@ class AccountFile:
         with placed(self.path, overwrite=True) as partial:
             partial.write_text(account.model_dump_json(), encoding="utf-8")
 
+    def remove(self) -> None:
+        """Sign out: nothing goes to the cloud any more. Raises OSError."""
+        self.path.unlink(missing_ok=True)
+
     @contextmanager
     def locked(self) -> Generator[None]:
         """Keep other processes from renewing the tokens meanwhile: a refresh token may hold only once."""

@@ -136,7 +136,7 @@ def download(
 def delete(
     yes: Annotated[bool, typer.Option("--yes", help="Delete without asking.")] = False, as_json: Json = False
 ) -> None:
-    """Delete all your backups in the cloud, of every device and in every region, for good."""
+    """Delete all your backups in the cloud, of every device and in every region, for good, and sign this device out."""
     with one_error(as_json=as_json):
         if not yes and not sys.stdin.isatty():
             raise UsageError(expected="--yes, as nobody is there to be asked", found="none", do="add it")
@@ -144,7 +144,12 @@ def delete(
             typer.confirm("Delete all backups of all your devices in the cloud, for good?", abort=True, err=True)
         with progress("deleting") as step:
             deleted = cloud_backups().delete_all(progress=lambda count: step(f"{count:,} versions"))
-    answer({"deleted": deleted}, as_json=as_json, lines=[f"deleted {deleted:,} versions; nothing is left"])
+        AccountFile().remove()
+    lines: list[str | Text] = [
+        f"deleted {deleted:,} versions; nothing is left",
+        "this device is signed out, so that it brings nothing there again; sign out your other devices too",
+    ]
+    answer({"deleted": deleted, "signed_out": True}, as_json=as_json, lines=lines)
 
 
 def _remark_copies(cloud: "CloudBackups") -> None:

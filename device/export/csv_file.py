@@ -75,7 +75,7 @@ def write_csv(connection: sqlite3.Connection, version: int, file: TextIO) -> Ite
 
 
 def read_csv(path: Path) -> Iterator[ExportedTransaction]:
-    """The transactions of a file that :func:`write_csv` wrote, or a spreadsheet saved again with the same header.
+    """The transactions of a file that :func:`write_csv` wrote, or another program in the same spelling.
 
     Raises :class:`ExportError` naming the line that cannot be read, and OSError.
     """

@@ -160,6 +160,21 @@ def test_cron_that_refuses_is_told_in_its_words(crontab: Path, home: Path):
         schedule.install(Scheduler.CRON, ODD)
 
 
+def test_cron_that_fails_is_no_reason_against_systemd(home: Path):
+    (home / "bin" / "crontab").write_text("#!/bin/sh\necho 'you are not allowed' >&2; exit 1\n")
+    (home / "bin" / "crontab").chmod(0o755)
+    assert schedule.install(Scheduler.SYSTEMD, ODD).scheduler is Scheduler.SYSTEMD
+
+
+def test_crontab_that_cannot_be_read_is_not_written_over(home: Path, crontab: Path):
+    crontab.write_text("# mine\n")
+    program = home / "bin" / "crontab"
+    program.write_text(program.read_text().replace('    cat "$file"\n', "    echo 'disk error' >&2; exit 1\n"))
+    with pytest.raises(ScheduleError, match="disk error"):
+        schedule.install(Scheduler.CRON, ODD)
+    assert crontab.read_text() == "# mine\n"
+
+
 def test_removing_nothing_is_no_error(home: Path):
     assert schedule.remove() == []
     assert [path.name for path in home.iterdir()] == ["bin"]

@@ -187,8 +187,23 @@ def test_delete_has_to_be_meant(cloud: CloudDouble):
     cloud.add(b"x")
     assert error_of("cloud", "delete", status=2)["expected"].startswith("--yes")
     assert len(cloud.stored) == 1
-    assert facts_of("cloud", "delete", "--yes") == {"deleted": 1}
+    assert facts_of("cloud", "delete", "--yes") == {"deleted": 1, "signed_out": True}
     assert cloud.stored == []
+
+
+def test_nothing_goes_to_the_cloud_again_after_a_deletion(cloud: CloudDouble, signed_in: Path):
+    (signed_in / "backups").mkdir()
+    recipient = facts_of("keygen", "--out", signed_in / "key.txt")["recipient"]
+    facts_of("cloud", "delete", "--yes")
+    assert facts_of(*daily(signed_in, recipient))["uploaded"] is False
+    assert cloud.stored == []
+
+
+@pytest.mark.usefixtures("signed_in")
+def test_deletion_that_did_not_end_keeps_the_sign_in(cloud: CloudDouble):
+    cloud.fail("DELETE /v1/backups", 403)
+    error_of("cloud", "delete", "--yes")
+    assert AccountFile().exists()
 
 
 def test_cloud_backup_of_the_library_stays_on_the_device_too(
