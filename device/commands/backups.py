@@ -50,7 +50,7 @@ def create(
     facts = {"path": str(made.path), "size": made.size, "sha256": made.sha256, "opened": made.opened}
     how = "decrypted and read back" if made.opened else "read back as it was written"
     lines: list[str | Text] = [f"{made.path}", f"{made.size:,} bytes, {_rows(made.manifest)}, checked, {how}"]
-    answer(facts | {"manifest": made.manifest.model_dump(mode="json")}, as_json=as_json, lines=lines)
+    answer(facts | {"manifest": made.manifest.facts()}, as_json=as_json, lines=lines)
 
 
 def verify(file: File, identity: KeyFile, passphrase_file: PassphraseFile = None, as_json: Json = False) -> None:
@@ -59,7 +59,7 @@ def verify(file: File, identity: KeyFile, passphrase_file: PassphraseFile = None
         manifest = verify_backup(file, read_identities(identity, passphrase_file), context)
     lines: list[str | Text] = [Text.assemble(("GOOD", "green"), f" {file}"), *_manifest_lines(manifest)]
     answer(
-        {"path": str(file), "verified": True, "manifest": manifest.model_dump(mode="json")},
+        {"path": str(file), "verified": True, "manifest": manifest.facts()},
         as_json=as_json,
         lines=lines,
     )
@@ -88,7 +88,7 @@ def list_backups(
                     facts["error"] = {"code": error.code, "message": str(error)}
                     line += f"  {error.code}: {error.found}"
                 else:
-                    facts["manifest"] = manifest.model_dump(mode="json")
+                    facts["manifest"] = manifest.facts()
                     line += f"  {_rows(manifest)}, {manifest.app_version}"
             shown.append((facts, line))
     lines: list[str | Text] = [line for _, line in shown] or [f"no backups in {folder}"]

@@ -82,7 +82,7 @@ def _facts(result: RestoreResult) -> dict[str, object]:
         "database": str(result.database),
         "undo": None if result.undo is None else str(result.undo),
         "migrations": list(result.migrations),
-        "manifest": result.manifest.model_dump(mode="json"),
+        "manifest": result.manifest.facts(),
     }
 
 

@@ -24,7 +24,7 @@ from device.errors import (
     WrongKeyError,
 )
 from device.limits import AGE_CHUNK_BYTES, AGE_NONCE_BYTES, AGE_TAG_BYTES, CHUNK_BYTES
-from device.manifest import Manifest
+from device.manifest import Manifest, parse
 
 DATABASE = b"SQLite format 3\0" + sha256(b"").digest() * 20_000  # 640 KB, which zstd makes small
 SEALED_CHUNK = AGE_CHUNK_BYTES + AGE_TAG_BYTES
@@ -33,6 +33,7 @@ IDENTITY, OTHER = Identity.generate(), Identity.generate()
 
 def manifest_of(content: bytes, **changes: object) -> Manifest:
     facts: dict[str, object] = {
+        "format_version": 1,
         "app_version": "test",
         "schema_version": 3,
         "created_at": datetime(2026, 11, 1, tzinfo=UTC),
@@ -40,7 +41,7 @@ def manifest_of(content: bytes, **changes: object) -> Manifest:
         "size": len(content),
         "row_counts": {"transactions": 7},
     }
-    return Manifest.model_validate(facts | changes)
+    return parse(json.dumps(facts | changes, default=str).encode())
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +105,19 @@ def manifest_json(**changes: object) -> bytes:
 
 
 GOOD = (("manifest.json", manifest_json()), ("duskspendr.sqlite3", DATABASE))
+SENSELESS: tuple[tuple[str, object], ...] = (
+    ("format_version", 0),
+    ("format_version", "1"),
+    ("app_version", None),
+    ("schema_version", "3"),
+    ("created_at", "yesterday"),
+    ("created_at", "2026-11-01T00:00:00"),
+    ("sha256", "0" * 63),
+    ("size", True),
+    ("size", 8**11),
+    ("row_counts", []),
+    ("row_counts", {"transactions": -1}),
+)
 
 
 def test_what_went_in_comes_out(backup: Path, tmp_path: Path):
@@ -274,6 +288,7 @@ def test_a_later_backup_format_asks_for_an_update(backup: Path):
         tar_of(("manifest.json", manifest_json(size=len(DATABASE) - 1)), GOOD[1]),
         tar_of(("manifest.json", manifest_json(size=-1)), GOOD[1]),
         tar_of(("manifest.json", manifest_json(sha256="0" * 64)), GOOD[1]),
+        *(tar_of(("manifest.json", manifest_json(**{name: value})), GOOD[1]) for name, value in SENSELESS),
         b"",
     ],
     ids=[
@@ -297,6 +312,7 @@ def test_a_later_backup_format_asks_for_an_update(backup: Path):
         "another size",
         "negative size",
         "another hash",
+        *(f"{name} {value}" for name, value in SENSELESS),
         "nothing",
     ],
 )

@@ -14,7 +14,7 @@ from device import container, keys, recovery_kit
 from device.backups import verify_backup
 from device.container import read_manifest
 from device.context import Context
-from device.manifest import Manifest
+from device.manifest import parse
 from tests.device.phones import a_phone
 
 VECTORS = Path(__file__).parent / "vectors"
@@ -38,7 +38,7 @@ def members(tar: bytes) -> dict[str, bytes]:
 def test_vector_opens_with_either_key_and_is_what_it_says(name: str, key: str):
     identities = keys.read_key_file(VECTORS / key)
     manifest = verify_backup(VECTORS / name, identities, Context())
-    assert manifest == Manifest.model_validate(FACTS["manifest"])
+    assert manifest == parse(json.dumps(FACTS["manifest"]).encode())
 
 
 def test_vectors_hold_the_same_database():
@@ -71,7 +71,7 @@ def test_another_implementation_opens_a_backup_of_today(tmp_path: Path):
     phone = a_phone(tmp_path)
     made = phone.manager().create_local_backup()
     content = members(javascript("open", str(phone.identity), given=made.path.read_bytes()))
-    assert json.loads(content["manifest.json"]) == made.manifest.model_dump(mode="json")
+    assert json.loads(content["manifest.json"]) == made.manifest.facts()
     assert sha256(content["duskspendr.sqlite3"]).hexdigest() == made.manifest.sha256
 
 

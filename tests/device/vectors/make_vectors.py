@@ -49,7 +49,7 @@ def main() -> None:
         facts = {
             "recipients": recipients,
             "passphrase": PASSPHRASE,
-            "manifest": manifest.model_dump(mode="json"),
+            "manifest": manifest.facts(),
         }
     (VECTORS / "vectors.json").write_text(json.dumps(facts, indent=2) + "\n")
     locked = subprocess.run(
