@@ -16,7 +16,7 @@ from typing import Literal
 from filelock import FileLock, Timeout
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
-from device.errors import BackupError
+from device.errors import BackupError, StorageError
 from device.limits import DAILY_WINDOW_HOURS, DAILY_WINDOW_START_HOUR
 from device.placing import placed
 from device.terminal import storage_error
@@ -67,12 +67,17 @@ class Daily:
     def run(self) -> "DailyReport":
         """Do what is due. Raises nothing: the report says what failed, and so does the state for who looks later."""
         try:
-            self.folder.stat()  # the lock would make it, and not on the medium that is missing
+            if not self.folder.is_dir():  # the lock would make it, and not on the medium that is missing
+                raise StorageError(
+                    expected="the folder of the backups",
+                    found=f"none at {self.folder}",
+                    do="create it, or bring the medium back that it is on",
+                )
             with FileLock(self.folder / LOCK_NAME, timeout=0):
                 return self._run()
         except Timeout:
             return DailyReport("running")
-        except OSError as error:
+        except (StorageError, OSError) as error:
             return DailyReport("failed", failure=_failure(error))
 
     def state(self) -> DailyState:

@@ -35,6 +35,6 @@ def check_free(path: Path, *, overwrite: bool) -> None:
     """Find out before long work whether its result can be kept. Raises :class:`UsageError`."""
     if path.is_dir() or (path.exists() and not overwrite):
         what = "a folder" if path.is_dir() else "a file"
-        raise UsageError(expected=f"nothing at {path}", found=what, do="choose another name")
+        raise UsageError(expected=f"nothing at {path}", found=what, do="choose another name, or remove it")
     if not path.parent.is_dir():
         raise UsageError(expected="an existing folder", found=f"none at {path.parent}", do="create it first")

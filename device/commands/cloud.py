@@ -23,7 +23,7 @@ from device.terminal import Json, answer, one_error, progress, remark
 if TYPE_CHECKING:
     from device.cloud.backups import CloudBackups
 
-app = typer.Typer(help="Your backups in the cloud.", no_args_is_help=True)
+app = typer.Typer(help="Your backups in the cloud.", no_args_is_help=True, add_completion=False)
 
 _Device = Annotated[
     str | None, typer.Option("--device", help="The device's name, as `cloud list` gives it.", show_default=False)

@@ -18,7 +18,7 @@ from device.keys import parse_recipients
 from device.schedule import Schedule, Scheduler
 from device.terminal import Json, answer, one_error
 
-app = typer.Typer(help="Have the day's backup made without being asked.", no_args_is_help=True)
+app = typer.Typer(help="Have the day's backup made without being asked.", no_args_is_help=True, add_completion=False)
 
 
 def daily(

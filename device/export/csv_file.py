@@ -70,7 +70,8 @@ def write_csv(connection: sqlite3.Connection, version: int, file: TextIO) -> Ite
     for number, (key, occurred_at, amount, *texts) in enumerate(rows, start=1):
         moment = _moment(key, occurred_at)
         kind, *others = (_guarded(key, text) for text in texts)
-        writer.writerow((moment.date().isoformat(), moment.timetz().isoformat(), kind, _rupees(key, amount), *others))
+        time = moment.timetz().isoformat("milliseconds" if moment.microsecond else "seconds")
+        writer.writerow((moment.date().isoformat(), time, kind, _rupees(key, amount), *others))
         yield number
 
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -144,12 +144,13 @@ def test_csv_of_every_version_has_all_rows(tmp_path: Path, version: int):
 
 def test_csv_times_say_their_zone(database: Path, tmp_path: Path, change: Change):
     change("DELETE FROM transactions WHERE rowid > 1")
-    change("UPDATE transactions SET occurred_at = 1767205800000")  # 2025-12-31T18:30:00Z
-    export(database, CSV, tmp_path / "out.csv")
-    _, row = csv.reader((tmp_path / "out.csv").open(newline=""))
-    assert row[:2] == ["2026-01-01", "00:00:00+05:30"]
-    (read,) = read_csv(tmp_path / "out.csv")
-    assert read.occurred_at == datetime.fromisoformat("2025-12-31T18:30:00+00:00")
+    for milliseconds, time in ((0, "00:00:00+05:30"), (7, "00:00:00.007+05:30")):
+        change("UPDATE transactions SET occurred_at = ?", 1767205800000 + milliseconds)  # 2025-12-31T18:30:00Z
+        export(database, CSV, tmp_path / "out.csv", overwrite=True)
+        _, row = csv.reader((tmp_path / "out.csv").open(newline=""))
+        assert row[:2] == ["2026-01-01", time]
+        (read,) = read_csv(tmp_path / "out.csv")
+        assert read.occurred_at == datetime(2025, 12, 31, 18, 30, 0, milliseconds * 1000, UTC)
 
 
 @pytest.mark.parametrize(
