@@ -188,10 +188,11 @@ def _shares(step: Callable[[str], None]) -> Progress:
 
 def _line(backup: CloudBackup) -> str:
     checked = {True: "checked", False: "DAMAGED", None: "not checked yet"}[backup.verified]
-    newest = ", newest" if backup.newest else ""
+    newest = "newest" if backup.newest else ""
+    # The version stands last, where it is easy to copy.
     return (
-        f"{_moment(backup.created_at)}  {backup.size:>13,} bytes  {backup.kind:<6}  {checked:<15}  {backup.device}"
-        f"  {backup.version}{newest}"
+        f"{_moment(backup.created_at)}  {backup.size:>13,} bytes  {backup.kind:<6}  {checked:<15}  {newest:<6}"
+        f"  {backup.device}  {backup.version}"
     )
 
 
