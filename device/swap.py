@@ -2,7 +2,7 @@
 
 The old database is taken out of WAL mode under its own locks (checkpoint, then ``journal_mode = DELETE``, which SQLite
 grants to nobody while another connection is there), so that it is one file and no log is left that could be played
-into the new one; then one rename replaces it. docs/decisions/0011-the-swap-is-a-rename.md weighs this against copying
+into the new one; then one rename replaces it. docs/decisions/0012-the-swap-is-a-rename.md weighs this against copying
 the new pages into the old file.
 """
 
