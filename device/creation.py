@@ -13,7 +13,7 @@ from pathlib import Path
 from pyrage.x25519 import Identity, Recipient
 
 from device import container, record
-from device.context import Context, client_version
+from device.context import Context
 from device.database import check, copy, count_rows, opened, opened_copy, user_version
 from device.errors import CorruptDatabaseError, DamagedError, EmptyDatabaseError, NoSpaceError, StorageError
 from device.files import leftovers, locked, rename, work_folder
@@ -56,6 +56,7 @@ def create(
         remove_leftovers(parent)
     with work_folder(place, _WORK) as staging, work_folder(folder, _WORK) as work, ThreadPoolExecutor(1) as beside:
         context.step("copying the database")
+        beside.submit(context.writer)  # slow the first time, and the copy takes as long
         staged = staging / "database"
         with opened(database, context.key) as source:
             _require_rows(source, database)
@@ -99,7 +100,7 @@ def describe(staged: Path, context: Context, *, sound: bool = True) -> Manifest:
         if sound:
             raise
     return Manifest(
-        app_version=context.app_version or client_version(),
+        app_version=context.writer(),
         schema_version=schema_version,
         created_at=context.clock().astimezone(UTC),
         sha256=record.sha256_of(staged),
