@@ -1,6 +1,7 @@
 """Bringing a backup back over whatever is there, and taking that back."""
 
 import os
+import resource
 import signal
 import sqlite3
 import subprocess
@@ -305,6 +306,23 @@ def test_a_full_storage_changes_nothing(phone: Phone, monkeypatch: pytest.Monkey
 
     monkeypatch.setattr("shutil.disk_usage", nearly_none)
     assert_refused(phone, backup_of(phone), NoSpaceError)
+
+
+def test_a_storage_that_is_full_at_any_byte_changes_nothing(phone: Phone):
+    before, backup = phone.rows(), backup_of(phone)
+    phone.write("PRAGMA journal_mode = delete")
+    most = phone.database.stat().st_size
+    for limit in range(0, most, most // 12):
+
+        def on_a_full_storage(limit: int = limit) -> None:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+            with pytest.raises((BackupError, OSError)):
+                phone.manager().restore(backup)
+
+        assert in_child(on_a_full_storage) == 0
+        assert phone.rows() == before
+        assert not phone.undo.exists()
+        assert phone.leftovers() == []
 
 
 def test_a_folder_that_is_not_there_is_told(phone: Phone):
