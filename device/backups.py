@@ -75,7 +75,9 @@ def verify_backup(backup: Path, identities: Sequence[Identity], context: Context
     """
     if not backup.is_file():
         raise StorageError(expected="a backup file", found=f"none at {backup}", do="check the path")
-    with work_folder(Path(tempfile.gettempdir()), ".duskspendr-verify-") as work:
+    place = Path(tempfile.gettempdir())
+    creation.remove_leftovers(place)
+    with work_folder(place, creation.WORK_PREFIX) as work:
         context.step("unpacking the backup")
         manifest = restoring.unpack(backup, identities, work / "plain")
         context.step("checking the unpacked database")

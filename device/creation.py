@@ -20,7 +20,8 @@ from device.files import leftovers, locked, rename, work_folder
 from device.limits import DATABASE_MAX_BYTES
 from device.manifest import Manifest, timestamp
 
-_WORK = ".duskspendr-backup-"
+# Of the folders in which work is in progress, beside the database, the backups, or in the system's temporary folder.
+WORK_PREFIX = ".duskspendr-backup-"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +55,11 @@ def create(
     place = _staging_place(database)
     for parent in {place, folder.resolve()}:
         remove_leftovers(parent)
-    with work_folder(place, _WORK) as staging, work_folder(folder, _WORK) as work, ThreadPoolExecutor(1) as beside:
+    with (
+        work_folder(place, WORK_PREFIX) as staging,
+        work_folder(folder, WORK_PREFIX) as work,
+        ThreadPoolExecutor(1) as beside,
+    ):
         context.step("copying the database")
         beside.submit(context.writer)  # slow the first time, and the copy takes as long
         staged = staging / "database"
@@ -131,7 +136,7 @@ def seal(manifest: Manifest, staged: Path, into: Path, recipients: Sequence[Reci
 
 def remove_leftovers(folder: Path) -> None:
     """Remove what a backup left behind whose process was killed. Raises OSError."""
-    for abandoned in leftovers(folder, _WORK):
+    for abandoned in leftovers(folder, WORK_PREFIX):
         shutil.rmtree(abandoned, ignore_errors=True)
 
 

@@ -4,8 +4,8 @@ import fcntl
 import os
 import shutil
 import tempfile
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -61,18 +61,22 @@ def work_folder(parent: Path, prefix: str) -> Generator[Path]:
         os.close(descriptor)
 
 
-def leftovers(parent: Path, prefix: str) -> list[Path]:
-    """The work folders of processes that ended without removing them. Raises OSError."""
+def leftovers(parent: Path, prefix: str) -> Iterator[Path]:
+    """The work folders of processes that ended without removing them, each locked while it is looked at."""
     with locked(parent), os.scandir(parent) as entries:
-        return sorted(Path(entry) for entry in entries if entry.name.startswith(prefix) and _is_abandoned(Path(entry)))
+        found = sorted(Path(entry) for entry in entries if entry.name.startswith(prefix))
+    for path in found:
+        # Another's is not ours to look at, and may go away meanwhile.
+        with suppress(OSError), _locked_at_once(path):
+            yield path
 
 
-def _is_abandoned(folder: Path) -> bool:
+@contextmanager
+def _locked_at_once(folder: Path) -> Generator[None]:
+    """Hold a folder's lock. Raises BlockingIOError when somebody has it."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
+        yield
     finally:
         os.close(descriptor)
-    return True

@@ -27,15 +27,20 @@ class Backup:
 
 def backups(folder: Path) -> list[Backup]:
     """Every ``backup_*.enc`` of a folder, newest first. Raises :class:`StorageError` and OSError."""
-    if not folder.is_dir():
-        raise StorageError(expected="a folder of backups", found=f"none at {folder}", do="check the path")
-    names = {entry.name for entry in record.read(folder)}
+    names = {entry.name for entry in record.read(existing(folder))}
     found = [
         Backup(path=path, taken_at=_taken_at(match[1], path), size=path.stat().st_size, recorded=path.name in names)
         for path in folder.iterdir()
         if (match := _NAME.fullmatch(path.name)) and path.is_file()
     ]
     return sorted(found, key=lambda each: (each.taken_at, each.path.name), reverse=True)
+
+
+def existing(folder: Path) -> Path:
+    """The folder, which has to be there. Raises :class:`StorageError`."""
+    if not folder.is_dir():
+        raise StorageError(expected="a folder of backups", found=f"none at {folder}", do="check the path")
+    return folder
 
 
 def newest_verified(folder: Path, found: list[Backup]) -> list[Backup]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from device import record
 from device.context import Context
 from device.files import locked, sync_folder
-from device.folder import backups, newest_verified
+from device.folder import backups, existing, newest_verified
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,9 +27,9 @@ def prune(folder: Path, keep_days: int, context: Context) -> Pruned:
     OSError.
     """
     context.step("looking at the backups")
-    found = backups(folder)
     oldest = context.clock().astimezone(UTC) - timedelta(days=keep_days)
-    with locked(folder):
+    with locked(existing(folder)):
+        found = backups(folder)
         newest = newest_verified(folder, found)
         old = [each for each in found if newest and each.taken_at < oldest and each not in newest]
         for each in old:

@@ -20,10 +20,6 @@ from device.errors import CorruptDatabaseError, DatabaseInUseError
 from device.files import rename, sync_file, sync_folder
 from device.manifest import timestamp
 
-_IN_USE = DatabaseInUseError(
-    expected="to have the database alone", found="another program that has it open", do="close the app and try again"
-)
-
 
 class Alone:
     """A database that nobody else can open while it is replaced; when it is not replaced after all, nothing changed.
@@ -44,6 +40,7 @@ class Alone:
         try:
             with ExitStack() as stack:
                 connection = stack.enter_context(opened(self._database, self._key))
+                stack.callback(self._give_back, connection)
                 self._take(connection)
                 self.connection = connection
                 self._stack = stack.pop_all()
@@ -54,8 +51,6 @@ class Alone:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool | None:
-        if self.connection is not None and not self._replaced:
-            self._give_back(self.connection)
         return self._stack.__exit__(kind, error, trace)
 
     def copy(self, into: Path) -> None:
@@ -83,16 +78,23 @@ class Alone:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             (mode,) = connection.execute("PRAGMA journal_mode = DELETE").fetchone()
             if mode == "wal":
-                raise _IN_USE
+                raise DatabaseInUseError(
+                    expected="to have the database alone",
+                    found="another program that has it open",
+                    do="close the app and try again",
+                )
         connection.execute("PRAGMA locking_mode = EXCLUSIVE")
         connection.execute("BEGIN EXCLUSIVE")
         # Ends the transaction and keeps its lock: SQLite copies no database that is being written to.
         connection.execute("COMMIT")
 
     def _give_back(self, connection: sqlite3.Connection) -> None:
-        connection.execute("PRAGMA locking_mode = NORMAL")
-        connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()  # lets go of the lock
-        if self._was_wal:
+        """Leave the database as it was. Where that fails, what made us leave it counts."""
+        if self._replaced or not self._was_wal:
+            return
+        with suppress(Exception):
+            connection.execute("PRAGMA locking_mode = NORMAL")
+            connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()  # lets go of the lock
             connection.execute("PRAGMA journal_mode = WAL")
 
 

@@ -266,6 +266,19 @@ def test_the_next_backup_removes_what_a_killed_one_left(phone: Phone, step: str)
     assert phone.leftovers() == []
 
 
+def test_what_a_killed_verification_left_in_plain_goes_with_the_next(
+    phone: Phone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
+    backup = phone.manager().create_local_backup().path
+    in_child(lambda: phone.manager(step=die_at("checking the unpacked database")).verify(backup))
+    assert list(temporary.iterdir()) != []
+    phone.manager().verify(backup)
+    assert list(temporary.iterdir()) == []
+
+
 def test_a_backup_beside_another_leaves_its_files_alone(phone: Phone):
     """The second one starts, and cleans up, while the first is at work."""
 

@@ -407,6 +407,24 @@ def test_killed_at_any_step_a_restore_leaves_the_old_or_the_new_and_its_undo(pho
     assert phone.leftovers() == []
 
 
+@pytest.mark.parametrize("step", RESTORE_STEPS)
+def test_interrupted_at_any_step_it_cleans_up_at_once(phone: Phone, step: str):
+    new, old = old_rows(phone), phone.rows()
+
+    def interrupt(name: str) -> None:
+        if name == step:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        phone.manager(step=interrupt).restore(backup_of(phone))
+    swapped = RESTORE_STEPS.index(step) > RESTORE_STEPS.index("putting the database in its place")
+    assert phone.rows() == (new if swapped else old)
+    assert phone.undo.exists() == swapped
+    assert phone.leftovers() == []
+    with closing(sqlite3.connect(phone.database)) as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
 @pytest.mark.parametrize("step", UNDO_STEPS)
 def test_killed_at_any_step_an_undo_leaves_one_or_the_other_and_the_way_back(phone: Phone, step: str):
     newer = phone.rows()
