@@ -7,8 +7,10 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from pyrage.x25519 import Identity
@@ -73,11 +75,12 @@ def old_rows(phone: Phone) -> list[tuple[object, ...]]:
     return found
 
 
-def pack(phone: Phone, database: Path) -> Path:
-    """A backup of a database that `create` would refuse."""
+def pack(phone: Phone, database: Path, **changes: Any) -> Path:
+    """A backup of a database that `create` would refuse, or with a manifest that it would not write."""
     path = phone.folder / "crafted.enc"
+    manifest = replace(describe(database, Context(), sound=False), **changes)
     with path.open("wb") as out:
-        container.write(out, describe(database, Context(), sound=False), database, [phone.identity.to_public()])
+        container.write(out, manifest, database, [phone.identity.to_public()])
     return path
 
 
@@ -212,6 +215,20 @@ def test_what_was_damaged_is_replaced_and_undo_brings_it_back_to_the_byte(phone:
     assert phone.database.read_bytes() == garbage
 
 
+def test_the_log_of_a_damaged_database_is_set_aside(phone: Phone):
+    expected = old_rows(phone)
+    with closing(sqlite3.connect(phone.database)) as app:
+        app.execute("PRAGMA wal_autocheckpoint = 0")
+        app.execute("UPDATE transactions SET amount_paisa = 2")
+        app.commit()
+        log = phone.database.with_name("DuskSpendr.db-wal").read_bytes()
+    phone.database.write_bytes(b"not a database any more" * 500)
+    phone.database.with_name("DuskSpendr.db-wal").write_bytes(log)
+    phone.manager().restore(backup_of(phone))
+    assert phone.rows() == expected
+    assert [each.read_bytes() for each in phone.folder.glob("DuskSpendr.db-wal.aside-*")] == [log]
+
+
 def test_a_database_with_a_destroyed_page_is_replaced_and_kept(phone: Phone):
     expected = old_rows(phone)
     phone.write("PRAGMA journal_mode = delete")
@@ -290,6 +307,13 @@ def test_a_backup_of_a_corrupt_database_changes_nothing(phone: Phone):
         file.seek(4096 * 12)
         file.write(os.urandom(4096))
     assert_refused(phone, pack(phone, corrupt), CorruptDatabaseError)
+
+
+def test_a_backup_whose_manifest_tells_of_other_rows_changes_nothing(phone: Phone):
+    other = phone.folder / "other.db"
+    create(other, transactions=5)
+    counts = {"accounts": 5, "budgets": 8, "categories": 8, "transactions": 6}
+    assert_refused(phone, pack(phone, other, row_counts=counts), DamagedError)
 
 
 def test_a_backup_with_rows_that_refer_to_nothing_changes_nothing(phone: Phone):
@@ -404,6 +428,13 @@ def test_killed_at_any_step_a_restore_leaves_the_old_or_the_new_and_its_undo(pho
     else:
         with pytest.raises(NothingToUndoError):
             phone.manager().undo()
+    assert phone.leftovers() == []
+
+
+@pytest.mark.parametrize("step", RESTORE_STEPS)
+def test_the_next_restore_removes_what_a_killed_one_left(phone: Phone, step: str):
+    in_child(lambda: phone.manager(step=die_at(step)).restore(backup_of(phone)))
+    phone.manager().restore(backup_of(phone))
     assert phone.leftovers() == []
 
 
