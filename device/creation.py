@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pyrage.x25519 import Identity, Recipient
 
-from device import container, record
+from device import container, record, schema
 from device.context import Context
 from device.database import check, copy, count_rows, opened, opened_copy, user_version
 from device.errors import CorruptDatabaseError, DamagedError, EmptyDatabaseError, NoSpaceError, StorageError
@@ -147,6 +147,7 @@ def _staging_place(database: Path) -> Path:
 
 
 def require_room(folder: Path, size: int) -> None:
+    """Find out before the work whether there is room for so many bytes. Raises :class:`NoSpaceError`."""
     free = shutil.disk_usage(folder).free
     if free < size:
         raise NoSpaceError(
@@ -155,7 +156,8 @@ def require_room(folder: Path, size: int) -> None:
 
 
 def _require_rows(source: sqlite3.Connection, database: Path) -> None:
-    if not any(count_rows(source).values()):
+    counts = count_rows(source)
+    if not any(counts.values()) or (schema.version_of(source) is not None and schema.is_empty(counts)):
         raise EmptyDatabaseError(
             expected="a database with rows",
             found=f"none in {database}",

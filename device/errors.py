@@ -87,7 +87,7 @@ class ForeignKeysError(BackupError):
 
 
 class EmptyDatabaseError(BackupError):
-    """A database without a single row: its backup would be worth nothing, and look like the newest."""
+    """A database without rows of anybody's: its backup would be worth nothing, and look like the newest."""
 
     code = "empty_database"
 

@@ -4,7 +4,7 @@ The version is SQLite's ``user_version``. Any other application's database is *f
 never migrated.
 """
 
-from device.schema.identity import TABLES, row_counts, version_of
+from device.schema.identity import TABLES, is_empty, row_counts, version_of
 from device.schema.migration import current_version, migrate
 
-__all__ = ["TABLES", "current_version", "migrate", "row_counts", "version_of"]
+__all__ = ["TABLES", "current_version", "is_empty", "migrate", "row_counts", "version_of"]

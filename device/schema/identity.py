@@ -1,6 +1,7 @@
 """Whether a database is DuskSpendr's, of which version, and how much it holds."""
 
 import sqlite3
+from collections.abc import Mapping
 
 # In the order in which rows refer to each other; those of older versions are among them.
 TABLES = ("accounts", "categories", "transactions", "budgets")
@@ -21,6 +22,11 @@ def version_of(connection: sqlite3.Connection) -> int | None:
         return None
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     return version or None
+
+
+def is_empty(counts: Mapping[str, int]) -> bool:
+    """Whether a DuskSpendr database of so many rows holds nothing of a person's own: categories come with the app."""
+    return not any(counts.get(table) for table in TABLES if table != "categories")
 
 
 def row_counts(connection: sqlite3.Connection) -> dict[str, int]:

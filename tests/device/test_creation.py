@@ -148,6 +148,14 @@ def test_a_database_of_empty_tables_gets_no_backup(tmp_path: Path):
     assert_refused(phone, EmptyDatabaseError, set())
 
 
+def test_a_database_of_an_app_that_was_just_installed_gets_no_backup(phone: Phone):
+    """It has the categories that come with the app, and nothing else."""
+    before = good_backup_beside(phone)
+    for table in ("transactions", "budgets", "accounts"):
+        phone.write(f"DELETE FROM {table}")
+    assert_refused(phone, EmptyDatabaseError, before)
+
+
 def test_a_file_that_is_no_database_gets_no_backup(phone: Phone):
     before = good_backup_beside(phone)
     phone.database.write_bytes(b"no database, and long enough to be looked at" * 400)
