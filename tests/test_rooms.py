@@ -7,7 +7,18 @@ import constructs
 import pytest
 
 CHECKOUT = Path(__file__).parents[1]
-ROOMS = {"app", "environments", "settings", "stacks", "continuity", "recovery", "lambdas", "operations", "lab"}
+ROOMS = {
+    "app",
+    "environments",
+    "settings",
+    "stacks",
+    "continuity",
+    "recovery",
+    "lambdas",
+    "operations",
+    "device",
+    "lab",
+}
 
 
 def imports_of(module: str) -> set[str]:

@@ -1,0 +1,1 @@
+"""The commands of ``duskspendr-backup``, one module a group."""
