@@ -15,7 +15,13 @@ ZONES = {"dev": "Z1", "staging": "Z2", "prod": "Z3"}
 
 
 def chosen(name: str | None, **changes: object) -> list[str]:
-    arguments = {"accounts": ACCOUNTS, "hosted_zones": ZONES, "images": {}, "default_account": None} | changes
+    arguments = {
+        "accounts": ACCOUNTS,
+        "hosted_zones": ZONES,
+        "images": {},
+        "sign_ins": {},
+        "default_account": None,
+    } | changes
     return [environment.name for environment in select(name, **arguments)]  # type: ignore[arg-type]
 
 
@@ -154,7 +160,7 @@ def test_prod_without_an_explicit_account_is_refused() -> None:
 
 
 def test_other_environments_take_the_credentials_account() -> None:
-    (dev,) = select("dev", accounts={}, hosted_zones=ZONES, images={}, default_account="444444444444")
+    (dev,) = select("dev", accounts={}, hosted_zones=ZONES, images={}, sign_ins={}, default_account="444444444444")
     assert dev.account == "444444444444"
 
 
@@ -181,7 +187,7 @@ def test_image_that_is_no_digest_or_lasting_tag_is_refused(image: str) -> None:
 
 def test_image_comes_from_the_context() -> None:
     digest = "sha256:" + "a" * 64
-    completed = complete(STAGING, account="222222222222", zone_id="Z2", image=digest, default_account=None)
+    completed = complete(STAGING, account="222222222222", zone_id="Z2", image=digest, sign_in=None, default_account=None)
     assert completed.service.image == digest
 
 

@@ -30,7 +30,6 @@ class StoredVersion:
     etag: str
     sha256: str | None
     archive: Archive
-    replication: str | None
 
 
 @dataclass(frozen=True)
@@ -64,8 +63,17 @@ class DeviceBucket:
             etag=found["ETag"],
             sha256=found.get("ChecksumSHA256"),
             archive=_archive(found.get("StorageClass"), found.get("Restore")),
-            replication=found.get("ReplicationStatus"),
         )
+
+    def is_on_its_way(self, key: str, version: str) -> bool:
+        """Whether a version's copy in the other region is still to come. Needs no right to read the content."""
+        try:
+            found = self.client.head_object(Bucket=self.name, Key=key, VersionId=version)
+        except ClientError as error:
+            if _code(error) in _NOT_THERE:  # a delete marker, which is not copied
+                return False
+            raise
+        return found.get("ReplicationStatus") == "PENDING"
 
     def last_key(self, prefix: str) -> str | None:
         """The last of the keys under ``prefix`` in the order of their text; None without any."""

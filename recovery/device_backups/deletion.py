@@ -75,15 +75,14 @@ def _delete(
 
 
 def _replicated(bucket: DeviceBucket, versions: "list[ObjectIdentifierTypeDef]") -> "list[ObjectIdentifierTypeDef]":
-    """Those whose copy is not on its way. A delete marker has none."""
+    """Those whose copy is not on its way."""
 
-    def pending(version: "ObjectIdentifierTypeDef") -> bool:
-        found = bucket.head(version["Key"], version.get("VersionId"))
-        return found is not None and found.replication == "PENDING"
+    def waits(version: "ObjectIdentifierTypeDef") -> bool:
+        return bucket.is_on_its_way(version["Key"], version.get("VersionId", ""))
 
     with ThreadPoolExecutor(STATUS_READERS) as readers:
-        waits = list(readers.map(pending, versions))
-    return [version for version, wait in zip(versions, waits, strict=True) if not wait]
+        waiting = list(readers.map(waits, versions))
+    return [version for version, wait in zip(versions, waiting, strict=True) if not wait]
 
 
 def _count(bucket: DeviceBucket, owner: Owner) -> int:

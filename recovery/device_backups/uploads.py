@@ -12,9 +12,6 @@ from recovery.device_backups.keys import Kind, Owner, stamp_of
 from recovery.device_backups.quota import DailyQuota
 from recovery.device_backups.refusals import RefusedError, shortened
 
-# S3 takes at most this in one PUT: https://docs.aws.amazon.com/AmazonS3/latest/userguide/upload-objects.html
-MAX_SINGLE_PUT_MIB = 5 * 1024
-
 
 def _base64_of_32_bytes(value: str) -> str:
     sha256_bytes(value)

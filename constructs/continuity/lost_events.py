@@ -1,0 +1,24 @@
+"""The dead-letter queue of events that nobody could be told of."""
+
+from aws_cdk import Duration
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from continuity.acknowledgement import acknowledge
+from continuity.deployment import Deployment
+
+EVENT_RETENTION = Duration.days(14)  # the longest a queue keeps a message
+
+
+def lost_events_queue(scope: Construct, id: str, *, deployment: Deployment) -> sqs.Queue:  # noqa: A002
+    """A queue that keeps lost events for EVENT_RETENTION; whoever makes one gives it an alarm on its depth."""
+    queue = sqs.Queue(
+        scope,
+        id,
+        enforce_ssl=True,
+        encryption=sqs.QueueEncryption.SQS_MANAGED,
+        retention_period=EVENT_RETENTION,
+        removal_policy=deployment.keep,
+    )
+    acknowledge(queue, {"SQS3": "This is the dead-letter queue itself; an alarm watches its depth."})
+    return queue
