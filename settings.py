@@ -200,8 +200,8 @@ class SignIn:
         known = set(found) == {"issuer", "audience"}
         if not known or not isinstance(issuer, str) or not isinstance(audience, list):
             raise SettingsError(
-                f'sign_in: expected {{"issuer": "https://...", "audience": ["..."]}}, found {value!r}. Correct it in the'
-                ' context "sign_in" of cdk.json.'
+                f'sign_in: expected {{"issuer": "https://...", "audience": ["..."]}}, found {value!r}. Correct it'
+                ' in the context "sign_in" of cdk.json.'
             )
         return cls(issuer=issuer, audience=tuple(str(each) for each in cast(list[object], audience)))
 

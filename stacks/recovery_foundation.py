@@ -83,4 +83,5 @@ class RecoveryFoundationStack(RegionalStack):
         ImageRepository(self, "Images", deployment=deployment, repository_name=image_repository)
         CfnOutput(self, "RecoveryVaultName", value=self.vault.backup_vault_name)
         CfnOutput(self, "EvidenceBucketName", value=evidence.bucket.bucket_name)
+        CfnOutput(self, "DeviceReplicaBucketName", value=devices.bucket.bucket_name)
         api.name_outputs(self)

@@ -187,7 +187,9 @@ def test_image_that_is_no_digest_or_lasting_tag_is_refused(image: str) -> None:
 
 def test_image_comes_from_the_context() -> None:
     digest = "sha256:" + "a" * 64
-    completed = complete(STAGING, account="222222222222", zone_id="Z2", image=digest, sign_in=None, default_account=None)
+    completed = complete(
+        STAGING, account="222222222222", zone_id="Z2", image=digest, sign_in=None, default_account=None
+    )
     assert completed.service.image == digest
 
 

@@ -23,13 +23,15 @@ if TYPE_CHECKING:
 # A call that hangs has to end, retries included, well within the shortest time-out of a function that calls (2 min): 4
 # attempts of 5 s to connect or 15 s of silence, and the backoff between.
 BOUNDED = Config(connect_timeout=5, read_timeout=15, retries={"mode": "standard", "total_max_attempts": 4})
-# A person waits, and API Gateway for at most 30 s: 3 attempts of 2 s to connect or 4 s of silence. Version 4 signs the
-# headers of links, which version 2 cannot.
+# A person waits, and API Gateway for at most 30 s: 3 attempts of 2 s to connect or 4 s of silence. Links are signed
+# with version 4, since version 2 pins no headers, and lead to the bucket's own region: without a style boto3 would take
+# the global host for them.
 PROMPT = Config(
     connect_timeout=2,
     read_timeout=4,
     retries={"mode": "standard", "total_max_attempts": 3},
     signature_version="s3v4",
+    s3={"addressing_style": "virtual"},
 )
 
 

@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 # How long a link works. S3 looks at it when a request begins, so a slow upload may end later.
 LINK_LIFETIME = timedelta(minutes=15)
+DELETABLE_VERSIONS = 1000  # the most that S3 deletes in one call
 VERIFIED_TAG, REASON_TAG = "verified", "reason"
 # What S3 answers for a version or key that is not there (404), whose id it cannot read (400), or that is a delete
 # marker (405); a HEAD has no body, so these are its codes as well.
@@ -89,21 +91,10 @@ class DeviceBucket:
         return bool(page.get("Contents"))
 
     def read(self, key: str, version: str, chunk_bytes: int) -> Iterator[bytes]:
-        """A version's content in chunks, each by a request of its own, so that only one is held at a time."""
-        start = 0
-        while True:
-            try:
-                chunk = self.client.get_object(
-                    Bucket=self.name, Key=key, VersionId=version, Range=f"bytes={start}-{start + chunk_bytes - 1}"
-                )["Body"].read()
-            except ClientError as error:
-                if _code(error) == "InvalidRange":  # nothing is left after the last chunk
-                    return
-                raise
-            yield chunk
-            if len(chunk) < chunk_bytes:
-                return
-            start += len(chunk)
+        """A version's content as it comes in, of which only one chunk is held at a time."""
+        body = self.client.get_object(Bucket=self.name, Key=key, VersionId=version)["Body"]
+        with closing(body):
+            yield from body.iter_chunks(chunk_bytes)
 
     def verified(self, key: str, version: str) -> bool | None:
         """What the verification found; None while it has not."""
@@ -133,8 +124,8 @@ class DeviceBucket:
         )
 
     def versions(self, prefix: str) -> "list[ObjectIdentifierTypeDef]":
-        """The first versions and delete markers under ``prefix``, at most as many as one call can delete (1000)."""
-        page = self.client.list_object_versions(Bucket=self.name, Prefix=prefix)
+        """The first versions and delete markers under ``prefix``, at most DELETABLE_VERSIONS."""
+        page = self.client.list_object_versions(Bucket=self.name, Prefix=prefix, MaxKeys=DELETABLE_VERSIONS)
         found = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
         return [{"Key": each.get("Key", ""), "VersionId": each.get("VersionId", "")} for each in found]
 

@@ -8,7 +8,7 @@ from typing import Literal
 from recovery.device_backups import age_header
 from recovery.device_backups.bucket import REASON_TAG, VERIFIED_TAG, DeviceBucket
 
-READ_BYTES = 8 * 1024 * 1024  # all that is held in memory at a time
+READ_BYTES = 1024 * 1024  # all that is held in memory at a time; a header is far shorter
 Reason = Literal["no-checksum", "too-large", "wrong-size", "wrong-checksum", "no-age-header", "cut"]
 
 
