@@ -5,7 +5,7 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from recovery.device_backups.bucket import DeviceBucket, Link, StoredVersion, sha256_bytes
 from recovery.device_backups.keys import Kind, Owner, stamp_of
@@ -18,12 +18,17 @@ def _base64_of_32_bytes(value: str) -> str:
     return value
 
 
+def _whole_number(value: object) -> object:
+    """JSON has one kind of number: 10.0 is an integer there, and to JSON Schema."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 class UploadRequest(BaseModel):
     """What a device says of the backup that it is about to upload. ``size`` is in bytes, ``sha256`` in base64."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
-    size: Annotated[int, Field(ge=1)]
+    size: Annotated[int, BeforeValidator(_whole_number), Field(ge=1)]
     sha256: Annotated[str, AfterValidator(_base64_of_32_bytes)]
     kind: Kind
 

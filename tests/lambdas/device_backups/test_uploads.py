@@ -182,6 +182,10 @@ def test_body_that_cannot_be_used_is_refused_with_the_fields_name(phone: Phone, 
     assert len(json.dumps(refused.body)) < 2000
 
 
+def test_size_may_be_written_as_json_writes_whole_numbers(phone: Phone) -> None:
+    assert phone.begin(body=GOOD | {"size": 10.0}).body["upload"]["headers"]["content-length"] == "10"
+
+
 @pytest.mark.parametrize("device", ["", "..", "a/b", "Phone", "ü", "a" * 65])
 def test_device_without_a_usable_name_is_refused(storage: Storage, device: str) -> None:
     del storage
