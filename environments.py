@@ -161,7 +161,7 @@ LOCAL = Environment(
     service=Service(image="lab", min_tasks=1, max_tasks=2),
     log_retention_days=1,
     evidence_retention_days=1,
-    device_backups=DeviceBackups(max_backup_mib=64),
+    device_backups=DeviceBackups(max_backup_mib=64, uploads_per_day=1000),
     bundle_lambda_dependencies=False,
     destroyable=True,
 )

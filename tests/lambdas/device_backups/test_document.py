@@ -1,0 +1,26 @@
+"""The document names every refusal there is."""
+
+import ast
+from pathlib import Path
+
+ROOT = Path(__file__).parents[3]
+
+
+def refusals() -> set[str]:
+    """The codes with which a RefusedError is made, anywhere in the code."""
+    sources = [*(ROOT / "recovery/device_backups").glob("*.py"), ROOT / "lambdas/shared/http_api.py"]
+    return {
+        argument.value
+        for source in sources
+        for node in ast.walk(ast.parse(source.read_text()))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "RefusedError"
+        for argument in node.args[1:2]
+        if isinstance(argument, ast.Constant) and isinstance(argument.value, str)
+    }
+
+
+def test_document_names_every_code() -> None:
+    document = (ROOT / "docs/api/device-backups.openapi.yaml").read_text()
+    codes = refusals()
+    assert len(codes) > 10
+    assert {code for code in codes if f"`{code}`" not in document} == set()
