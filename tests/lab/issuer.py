@@ -1,24 +1,26 @@
 """An OpenID Connect issuer whose key the tests hold, so that they can sign what no real issuer would."""
 
+import base64
+import hashlib
+import hmac
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
-import jwt
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
+from joserfc import jwt
+from joserfc.jwk import RSAKey
 
 KEY_ID = "key-1"
 AUDIENCE = "the-app"
 
 
-def new_key() -> rsa.RSAPrivateKey:
-    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+def new_key() -> RSAKey:
+    return RSAKey.generate_key(2048)
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,7 @@ class Issuer:
     """The issuer: its address, which is its name, and its key."""
 
     url: str
-    key: rsa.RSAPrivateKey
+    key: RSAKey
 
     def claims(self, **changes: Any) -> dict[str, Any]:
         """The claims of a good token; None takes one away."""
@@ -34,41 +36,43 @@ class Issuer:
         good = {"iss": self.url, "aud": AUDIENCE, "sub": "user-1", "iat": now - 1, "exp": now + 300}
         return {name: value for name, value in (good | changes).items() if value is not None}
 
-    def token(self, *, key: rsa.RSAPrivateKey | None = None, kid: str = KEY_ID, **changes: Any) -> str:
+    def token(self, *, key: RSAKey | None = None, kid: str = KEY_ID, **changes: Any) -> str:
         """A token with the good claims, but for the changes, signed by this issuer's key or by another."""
-        return jwt.encode(self.claims(**changes), key or self.key, algorithm="RS256", headers={"kid": kid})
+        return jwt.encode({"alg": "RS256", "kid": kid}, self.claims(**changes), key or self.key)
 
     def unsigned(self) -> str:
         """A token that says of itself that it needs no signature."""
-        return jwt.encode(self.claims(), "", algorithm="none", headers={"kid": KEY_ID})
+        return f"{_part({'alg': 'none', 'kid': KEY_ID})}.{_part(self.claims())}."
 
     def signed_with_the_public_key(self) -> str:
         """HMAC under what everybody knows: some libraries took that for a signature."""
-        public = self.key.public_key().public_bytes(
-            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-        )
-        algorithm: Any = jwt.get_algorithm_by_name("HS256")
-        header = jwt.utils.base64url_encode(json.dumps({"alg": "HS256", "typ": "JWT", "kid": KEY_ID}).encode())
-        payload = jwt.utils.base64url_encode(json.dumps(self.claims()).encode())
-        signature = jwt.utils.base64url_encode(algorithm.sign(header + b"." + payload, public))
-        return b".".join((header, payload, signature)).decode()
+        signed = f"{_part({'alg': 'HS256', 'kid': KEY_ID})}.{_part(self.claims())}"
+        digest = hmac.new(self.key.as_pem(private=False), signed.encode(), hashlib.sha256).digest()
+        return f"{signed}.{_base64url(digest)}"
 
     def tampered(self, **changes: Any) -> str:
         """A good token whose claims were changed behind its signature."""
         header, _, signature = self.token().split(".")
-        payload = jwt.utils.base64url_encode(json.dumps(self.claims(**changes)).encode()).decode()
-        return f"{header}.{payload}.{signature}"
+        return f"{header}.{_part(self.claims(**changes))}.{signature}"
+
+
+def _part(value: dict[str, Any]) -> str:
+    return _base64url(json.dumps(value).encode())
+
+
+def _base64url(content: bytes) -> str:
+    return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
 
 
 @contextmanager
-def running_issuer() -> Iterator[Issuer]:
+def running_issuer() -> Generator[Issuer]:
     """Serve the issuer's documents on this machine."""
     key = new_key()
-    public = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(key.public_key()))
+    public = dict(key.as_dict(private=False))
 
     class Documents(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            url = f"http://127.0.0.1:{self.server.server_address[1]}"
+            url = f"http://{self.headers['host']}"
             documents = {
                 "/.well-known/openid-configuration": {"issuer": url, "jwks_uri": f"{url}/keys"},
                 "/keys": {"keys": [public | {"kid": KEY_ID, "use": "sig", "alg": "RS256"}]},

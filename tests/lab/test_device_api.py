@@ -6,7 +6,7 @@ The tests stand in an order: the last ones lose the primary region.
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +18,9 @@ from lab.cloud import LabError, running_cloud
 from lab.deployment import bootstrap, deploy, synthesize
 from lab.device_cloud import PRIMARY, RECOVERY, DeviceCloud
 from lab.polling import wait_for
+from tests.age_files import age_file, sha256
 from tests.infrastructure.assemblies import ROOT
 from tests.lab.issuer import AUDIENCE, Issuer, new_key, running_issuer
-from tests.lambdas.device_backups.conftest import age_file, sha256
 
 PASSWORD = "Correct-horse-1"
 NO_TOKEN = {"message": "Unauthorized"}
@@ -129,7 +129,7 @@ def test_link_is_used_once(asha: User) -> None:
 
 
 @contextmanager
-def trusting(devices: DeviceCloud, issuer: Issuer) -> Iterator[None]:
+def trusting(devices: DeviceCloud, issuer: Issuer) -> Generator[None]:
     """Let the deployed authorizer trust another issuer for a while: the pool signs no token that is wrong."""
     clients: Any = devices.cloud.clients(devices.deployment.primary_region)
     gateway = clients._client("apigatewayv2")

@@ -7,8 +7,9 @@ import pytest
 from lab.cloud import Cloud
 from recovery.device_backups import bucket as bucket_module
 from recovery.device_backups.deletion import Deletion, delete_everything
+from tests.age_files import age_file
 from tests.lambdas.conftest import Context
-from tests.lambdas.device_backups.conftest import Phone, Storage, age_file, owner, tell
+from tests.lambdas.device_backups.phones import Phone, Storage, owner, tell
 
 
 def fill(storage: Storage, subject: str = "user-1") -> int:

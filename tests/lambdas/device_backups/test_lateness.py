@@ -9,7 +9,8 @@ import pytest
 from lambdas.count_late_devices.handler import handler
 from recovery import objectives
 from recovery.device_backups.lateness import DeviceCount, count_devices
-from tests.lambdas.device_backups.conftest import Phone, Storage, age_file
+from tests.age_files import age_file
+from tests.lambdas.device_backups.phones import Phone, Storage
 
 
 def devices(count: int) -> None:

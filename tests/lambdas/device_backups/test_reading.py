@@ -8,8 +8,9 @@ import pytest
 from lambdas.shared import aws
 from recovery.device_backups.keys import Owner
 from recovery.device_backups.listing import Backup, list_backups
+from tests.age_files import age_file, sha256
 from tests.lambdas.conftest import REGION
-from tests.lambdas.device_backups.conftest import RECOVERY, Phone, Storage, age_file, owner, send, sha256, tell
+from tests.lambdas.device_backups.phones import RECOVERY, Phone, Storage, owner, send, tell
 
 
 def test_user_without_backups_has_an_empty_list(phone: Phone) -> None:

@@ -16,7 +16,8 @@ from recovery.device_backups import bucket as bucket_module
 from recovery.device_backups.bucket import DeviceBucket, signed_headers
 from recovery.device_backups.quota import DailyQuota
 from recovery.device_backups.refusals import RefusedError
-from tests.lambdas.device_backups.conftest import MAX_BYTES, Phone, Storage, age_file, owner, send, sha256
+from tests.age_files import age_file, sha256
+from tests.lambdas.device_backups.phones import MAX_BYTES, Phone, Storage, owner, send
 
 PINNED = {
     "content-length",

@@ -9,7 +9,8 @@ from botocore.exceptions import ClientError
 
 from lambdas.verify_device_backup.handler import handler
 from recovery.device_backups import verification
-from tests.lambdas.device_backups.conftest import MAX_BYTES, Phone, Storage, age_file, owner, tell
+from tests.age_files import age_file
+from tests.lambdas.device_backups.phones import MAX_BYTES, Phone, Storage, owner, tell
 
 
 def event(storage: Storage, key: str, version: str) -> dict[str, Any]:
