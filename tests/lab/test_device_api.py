@@ -178,7 +178,16 @@ class TestTokens:
             {"iss": "https://id.example.com"},
             {"iss": None},
         ],
-        ids=str,
+        ids=[
+            "expired",
+            "not valid yet",
+            "issued in the future",
+            "another audience",
+            "no audience",
+            "another client",
+            "another issuer",
+            "no issuer",
+        ],
     )
     def test_token_with_wrong_claims_is_refused(
         self, devices: DeviceCloud, issuer: Issuer, changes: dict[str, Any]
