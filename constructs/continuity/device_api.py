@@ -65,7 +65,7 @@ class DeviceReads(Construct):
         links = _function(self, "Link", deployment, "link_device_backup", "Gives links to backups", environment)
         access.grant(
             links.execution_role,
-            objects=["s3:GetObject", "s3:GetObjectVersion", "s3:RestoreObject"],
+            objects=["s3:GetObject", "s3:GetObjectVersion", "s3:GetObjectVersionTagging", "s3:RestoreObject"],
             bucket=["s3:ListBucket"],
             key=["kms:Decrypt"],
         )

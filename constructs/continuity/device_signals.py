@@ -9,6 +9,7 @@ from constructs import Construct
 
 from continuity.alarms import Missing, alarm
 from continuity.deployment import Deployment
+from continuity.lost_events import lost_events_alarm
 from continuity.replication import REPLICATION_MINUTES, RULE_ID
 from continuity.signals import own_metric
 from recovery import objectives
@@ -53,7 +54,7 @@ class DeviceSignals(Construct):
             periods=1,
             missing=Missing.fine("it is reported with each backup that arrives"),
         )
-        alarm(
+        lost_events_alarm(
             self,
             "DeviceBackupNotVerified",
             deployment=self._deployment,
@@ -61,12 +62,7 @@ class DeviceSignals(Construct):
             subject="device-backup-not-verified",
             description="A device's backup could not be verified, repetitions included. The message in the dead-letter"
             " queue names it; it can be handed to the function again.",
-            metric=lost_events.metric_approximate_number_of_messages_visible(
-                period=Duration.minutes(5), statistic="Maximum"
-            ),
-            above=0,
-            periods=1,
-            missing=Missing.fine("SQS stops reporting of a queue that is empty and unused"),
+            queue=lost_events,
         )
         hours = int(objectives.DEVICE_BACKUP_MAX_AGE.total_seconds() // 3600)
         alarm(

@@ -20,9 +20,16 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
+CONNECTIONS = 16  # as many as calls are made side by side
+
 # A call that hangs has to end, retries included, well within the shortest time-out of a function that calls (2 min): 4
 # attempts of 5 s to connect or 15 s of silence, and the backoff between.
-BOUNDED = Config(connect_timeout=5, read_timeout=15, retries={"mode": "standard", "total_max_attempts": 4})
+BOUNDED = Config(
+    connect_timeout=5,
+    read_timeout=15,
+    retries={"mode": "standard", "total_max_attempts": 4},
+    max_pool_connections=CONNECTIONS,
+)
 # A person waits, and API Gateway for at most 30 s: 3 attempts of 2 s to connect or 4 s of silence. Links are signed
 # with version 4, since version 2 pins no headers, and lead to the bucket's own region: without a style boto3 would take
 # the global host for them.
@@ -32,6 +39,7 @@ PROMPT = Config(
     retries={"mode": "standard", "total_max_attempts": 3},
     signature_version="s3v4",
     s3={"addressing_style": "virtual"},
+    max_pool_connections=CONNECTIONS,
 )
 
 

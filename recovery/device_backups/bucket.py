@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 LINK_LIFETIME = timedelta(minutes=15)
 DELETABLE_VERSIONS = 1000  # the most that S3 deletes in one call
 VERIFIED_TAG, REASON_TAG = "verified", "reason"
-# What S3 answers for a version or key that is not there (404), whose id it cannot read (400), or that is a delete
-# marker (405); a HEAD has no body, so these are its codes as well.
-_NOT_THERE = frozenset({"400", "404", "405", "NoSuchKey", "NoSuchVersion", "MethodNotAllowed"})
+# How S3 tells of a key or version that is not there, or is a delete marker (405), to a HEAD, whose answer has no body,
+# and to a GET. A HEAD's 400 may be a malformed version as well as a key that is switched off, so it is none of these.
+_NOT_THERE = frozenset({"404", "405", "NoSuchKey", "NoSuchVersion", "MethodNotAllowed"})
+_NO_VERSION = "InvalidArgument"  # what a GET's answer calls a malformed version
 Archive = Literal["readable", "archived", "coming"]
 
 
@@ -96,15 +97,19 @@ class DeviceBucket:
         with closing(body):
             yield from body.iter_chunks(chunk_bytes)
 
-    def verified(self, key: str, version: str) -> bool | None:
-        """What the verification found; None while it has not."""
+    def tags(self, key: str, version: str) -> dict[str, str] | None:
+        """A version's tags; None when there is no such version."""
         try:
-            tags = self.client.get_object_tagging(Bucket=self.name, Key=key, VersionId=version)["TagSet"]
+            found = self.client.get_object_tagging(Bucket=self.name, Key=key, VersionId=version)
         except ClientError as error:
-            if _code(error) in _NOT_THERE:
+            if _code(error) in {*_NOT_THERE, _NO_VERSION}:
                 return None
             raise
-        return {"true": True, "false": False}.get({tag["Key"]: tag["Value"] for tag in tags}.get(VERIFIED_TAG, ""))
+        return {tag["Key"]: tag["Value"] for tag in found["TagSet"]}
+
+    def verified(self, key: str, version: str) -> bool | None:
+        """What the verification found; None while it has not."""
+        return {"true": True, "false": False}.get((self.tags(key, version) or {}).get(VERIFIED_TAG, ""))
 
     def tag(self, key: str, version: str, tags: dict[str, str]) -> None:
         """Give a version these tags and no others; its content is not touched."""

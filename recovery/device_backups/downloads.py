@@ -33,7 +33,9 @@ def begin_download(
     auto = kind == "auto"
     key = owner.auto_key(device) if auto else owner.manual_key(device, version)
     version_id = version if auto else None
-    found = bucket.head(key, version_id)
+    # Asked for its tags S3 tells a version that is none from one that it cannot decrypt.
+    known = version_id is None or bucket.tags(key, version_id) is not None
+    found = bucket.head(key, version_id) if known else None
     if found is None:
         raise no_such_backup(device, version, kind)
     if found.archive != "readable":

@@ -11,7 +11,7 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Literal
 
-from recovery.device_backups.refusals import RefusedError, shortened
+from recovery.device_backups.refusals import RefusedError, bad_request
 
 Kind = Literal["auto", "manual"]
 KINDS: tuple[Kind, ...] = ("auto", "manual")
@@ -84,12 +84,11 @@ def stamp_of(moment: datetime) -> str:
 def require_device(device: str) -> str:
     """``device`` as it was given. Raises :class:`RefusedError` for a name that no device can have."""
     if not re.fullmatch(DEVICE_PATTERN, device):
-        raise RefusedError(
-            HTTPStatus.BAD_REQUEST,
+        raise bad_request(
             "bad-device",
             "the device's name cannot be used",
             expected="1 to 64 of a-z, 0-9 and -",
-            found=repr(shortened(device)),
+            found=device,
             do="Give the device a name of these characters and keep it.",
         )
     return device
@@ -100,12 +99,11 @@ def require_kind(kind: str) -> Kind:
     for known in KINDS:
         if kind == known:
             return known
-    raise RefusedError(
-        HTTPStatus.BAD_REQUEST,
+    raise bad_request(
         "bad-kind",
         "there is no such kind of backup",
         expected=" or ".join(KINDS),
-        found=repr(shortened(kind)),
+        found=kind,
         do="Ask for one of the two kinds.",
     )
 
@@ -113,12 +111,11 @@ def require_kind(kind: str) -> Kind:
 def require_version(version: str) -> str:
     """``version`` as it was given. Raises :class:`RefusedError` for what can be no version."""
     if not re.fullmatch(VERSION_PATTERN, version):
-        raise RefusedError(
-            HTTPStatus.BAD_REQUEST,
+        raise bad_request(
             "bad-version",
             "this can be no version",
             expected="a version out of GET /v1/backups",
-            found=repr(shortened(version)),
+            found=version,
             do="List the backups and take a version as it stands there.",
         )
     return version

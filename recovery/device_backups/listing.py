@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from recovery.device_backups.bucket import DeviceBucket
 from recovery.device_backups.keys import KINDS, Kind, Owner, parse_key
-from recovery.device_backups.refusals import RefusedError, shortened
+from recovery.device_backups.refusals import bad_request
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import ListObjectVersionsOutputTypeDef, ObjectVersionTypeDef
@@ -69,7 +68,7 @@ def list_backups(
     entries: list[_Entry] = []
     following: _Place | None = place
     while following is not None and len(entries) < page_versions:
-        found, following = _some(bucket, owner, device, following, page_versions - len(entries))
+        found, following = _part_of_page(bucket, owner, device, following, page_versions - len(entries))
         entries += found
 
     def with_finding(entry: _Entry) -> Backup:
@@ -80,7 +79,7 @@ def list_backups(
     return Page(backups, None if following is None else _write(following))
 
 
-def _some(
+def _part_of_page(
     bucket: DeviceBucket, owner: Owner, device: str | None, place: _Place, limit: int
 ) -> tuple[list[_Entry], _Place | None]:
     """Up to ``limit`` entries of one kind from ``place`` on, and where it goes on."""
@@ -145,11 +144,10 @@ def _read(token: str) -> _Place:
             return _Place(kind, key, version)
     except (ValueError, TypeError):
         pass
-    raise RefusedError(
-        HTTPStatus.BAD_REQUEST,
+    raise bad_request(
         "bad-token",
         "this is no page of the list",
         expected="the value next of the page before",
-        found=repr(shortened(token)),
+        found=token,
         do="Begin the list again without it.",
     )

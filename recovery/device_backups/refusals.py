@@ -28,6 +28,11 @@ class RefusedError(Exception):
         }
 
 
+def bad_request(code: str, message: str, *, expected: str, found: str, do: str) -> RefusedError:
+    """What was sent cannot be used; ``found`` is it, however long and strange it is."""
+    return RefusedError(HTTPStatus.BAD_REQUEST, code, message, expected=expected, found=repr(shortened(found)), do=do)
+
+
 def no_such_backup(device: str, version: str, kind: str) -> RefusedError:
     """There is no such version, or it is somebody else's: the two are told alike."""
     return RefusedError(

@@ -54,6 +54,7 @@ RIGHTS = {
         (stack, "link_device_backup"): {
             "s3:GetObject",
             "s3:GetObjectVersion",
+            "s3:GetObjectVersionTagging",
             "s3:RestoreObject",
             "s3:ListBucket",
             "kms:Decrypt",

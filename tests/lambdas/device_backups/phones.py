@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import urllib3
+from botocore.exceptions import ClientError
 
 from lambdas.begin_device_upload import handler as begin
 from lambdas.delete_device_backups import handler as delete
@@ -107,6 +108,15 @@ def tell(storage: Storage, operation: str, values: dict[str, Any]) -> None:
         parsed.update(values)
 
     storage.primary.client.meta.events.register(f"after-call.s3.{operation}", change)
+
+
+def fail(storage: Storage, operation: str, code: str) -> None:
+    """Let S3 refuse an operation of this region."""
+
+    def refuse(**_: Any) -> None:
+        raise ClientError({"Error": {"Code": code}}, operation)
+
+    storage.primary.client.meta.events.register(f"after-call.s3.{operation}", refuse)
 
 
 def send(link: dict[str, Any], content: bytes | None = None, **headers: str) -> urllib3.BaseHTTPResponse:

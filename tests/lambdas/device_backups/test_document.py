@@ -7,15 +7,14 @@ ROOT = Path(__file__).parents[3]
 
 
 def refusals() -> set[str]:
-    """The codes with which a RefusedError is made, anywhere in the code."""
+    """The codes with which a refusal is made, anywhere in the code: its first literal text."""
     sources = [*(ROOT / "recovery/device_backups").glob("*.py"), ROOT / "lambdas/shared/http_api.py"]
     return {
-        argument.value
+        next(each.value for each in node.args if isinstance(each, ast.Constant) and isinstance(each.value, str))
         for source in sources
         for node in ast.walk(ast.parse(source.read_text()))
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "RefusedError"
-        for argument in node.args[1:2]
-        if isinstance(argument, ast.Constant) and isinstance(argument.value, str)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+        if node.func.id in {"RefusedError", "bad_request"} and isinstance(node.args[-1], ast.Constant)
     }
 
 

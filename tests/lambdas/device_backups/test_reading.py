@@ -10,7 +10,7 @@ from recovery.device_backups.keys import Owner
 from recovery.device_backups.listing import Backup, list_backups
 from tests.age_files import age_file, sha256
 from tests.lambdas.conftest import REGION
-from tests.lambdas.device_backups.phones import RECOVERY, Phone, Storage, owner, send, tell
+from tests.lambdas.device_backups.phones import RECOVERY, Phone, Storage, fail, owner, send, tell
 
 
 def test_user_without_backups_has_an_empty_list(phone: Phone) -> None:
@@ -110,6 +110,17 @@ def test_version_that_is_not_there_is_not_found(phone: Phone, version: str, kind
     phone.upload(age_file())
     answer = phone.download(version, kind=kind)
     assert (answer.status, answer.code) == (HTTPStatus.NOT_FOUND, "no-such-backup")
+
+
+@pytest.mark.parametrize("code", ["400", "403"])
+def test_backup_that_cannot_be_decrypted_just_now_is_not_called_missing(
+    phone: Phone, storage: Storage, code: str
+) -> None:
+    phone.upload(age_file())
+    (version,) = phone.versions()
+    fail(storage, "HeadObject", code)  # so a key that is switched off is told to a HEAD
+    assert phone.download(version).code == "unavailable"
+    assert phone.begin(age_file()).code == "unavailable"
 
 
 @pytest.mark.parametrize("version", ["", "a/b", "../x", "ü", "a" * 1025, "a b"])

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from lambdas.verify_device_backup.handler import handler
 from recovery.device_backups import verification
 from tests.age_files import age_file
-from tests.lambdas.device_backups.phones import MAX_BYTES, Phone, Storage, owner, tell
+from tests.lambdas.device_backups.phones import MAX_BYTES, Phone, Storage, fail, owner, tell
 
 
 def event(storage: Storage, key: str, version: str) -> dict[str, Any]:
@@ -157,11 +157,7 @@ def test_failure_raises_so_that_the_event_is_kept(
     storage: Storage, context: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     key, version = put(storage, age_file(), ChecksumAlgorithm="SHA256")
-
-    def fail(**_: Any) -> None:
-        raise ClientError({"Error": {"Code": "AccessDenied"}}, "PutObjectTagging")
-
-    storage.primary.client.meta.events.register("after-call.s3.PutObjectTagging", fail)
+    fail(storage, "PutObjectTagging", "AccessDenied")
     share_client(storage, monkeypatch)
     with pytest.raises(ClientError, match="AccessDenied"):
         handler(event(storage, key, version), context)
