@@ -7,7 +7,7 @@ be deployed ends the program with status 2 and one message.
 import os
 import sys
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from aws_cdk import App, Validations
 from cdk_nag import AwsSolutionsChecks
@@ -21,19 +21,20 @@ def chosen_environments(app: App) -> "list[Environment]":
     # Imported here, because the environments are validated while their module is loaded.
     from environments import select
 
-    def mapping(key: str) -> Mapping[str, str]:
+    def mapping(key: str) -> Mapping[str, Any]:
         value: object = app.node.try_get_context(key) or {}
         if not isinstance(value, Mapping):
             raise ValueError(
                 f"context {key!r}: expected a map from environment to value, found {value!r}. See cdk.json."
             )
-        return cast(Mapping[str, str], value)
+        return cast(Mapping[str, Any], value)
 
     return select(
         cast("str | None", app.node.try_get_context("environment")),
         accounts=mapping("accounts"),
         hosted_zones=mapping("hosted_zones"),
         images=mapping("images"),
+        sign_ins=mapping("sign_in"),
         default_account=os.environ.get("CDK_DEFAULT_ACCOUNT"),
     )
 

@@ -12,7 +12,17 @@ from typing import Literal, cast
 
 from recovery.optional_checks import CHECK_NAMES, unknown_checks
 from recovery.windows import occurrences, overlap, starts
-from settings import Database, Domain, Service, SettingsError, Snapshots, require, require_between
+from settings import (
+    Database,
+    DeviceBackups,
+    Domain,
+    Service,
+    SettingsError,
+    SignIn,
+    Snapshots,
+    require,
+    require_between,
+)
 
 # AWS Backup fails a snapshot that starts in an RDS window or up to this long before one.
 MINUTES_CLEAR_OF_WINDOW = 60
@@ -27,10 +37,10 @@ LogRetentionDays = Literal[1, 7, 30, 90, 365]
 class Environment:
     """Everything that differs between environments.
 
-    ``account`` and ``domain`` are None until :func:`select` reads them from the context. ``active_region`` is where the
-    application serves: change it after a failover, so that no later deploy undoes the failover. The
-    ``optional_checks`` of a restore may be left not proven, where an extension cannot be had, say; what fails is never
-    excused.
+    ``account``, ``domain`` and ``sign_in`` are None until :func:`select` reads them from the context; without a
+    ``sign_in`` devices sign in at a user pool of the deployment. ``active_region`` is where the application serves:
+    change it after a failover, so that no later deploy undoes the failover. The ``optional_checks`` of a restore may be
+    left not proven, where an extension cannot be had, say; what fails is never excused.
     """
 
     name: str
@@ -41,6 +51,8 @@ class Environment:
     database: Database
     snapshots: Snapshots = field(default_factory=Snapshots)
     service: Service
+    device_backups: DeviceBackups = field(default_factory=DeviceBackups)
+    sign_in: SignIn | None = None
     domain_name: str | None = None
     domain: Domain | None = None
     alarm_emails: tuple[str, ...] = ()
@@ -88,6 +100,13 @@ class Environment:
             expected=f"names of checks: {', '.join(CHECK_NAMES)}",
             found=unknown_checks(self.optional_checks),
             action="A name that is no check would excuse nothing: correct it.",
+        )
+        require(
+            self.sign_in is None or f"//cognito-idp.{self.primary_region}." not in self.sign_in.issuer,
+            f"sign_in.issuer of {self.name}",
+            expected=f"an issuer outside the primary region ({self.primary_region})",
+            found=self.sign_in and self.sign_in.issuer,
+            action="Nobody could sign in to restore once that region is lost: name another, or none.",
         )
         self._require_snapshots_clear_of_windows()
 
@@ -142,6 +161,7 @@ LOCAL = Environment(
     service=Service(image="lab", min_tasks=1, max_tasks=2),
     log_retention_days=1,
     evidence_retention_days=1,
+    device_backups=DeviceBackups(max_backup_mib=64, uploads_per_day=1000),
     bundle_lambda_dependencies=False,
     destroyable=True,
 )
@@ -155,6 +175,7 @@ def select(
     accounts: Mapping[str, str],
     hosted_zones: Mapping[str, str],
     images: Mapping[str, str],
+    sign_ins: Mapping[str, object],
     default_account: str | None,
 ) -> list[Environment]:
     """The environments to synthesize, completed by what a deployer names in the context.
@@ -175,6 +196,7 @@ def select(
             account=accounts.get(environment.name),
             zone_id=hosted_zones.get(environment.name),
             image=images.get(environment.name),
+            sign_in=sign_ins.get(environment.name),
             default_account=default_account,
         )
         for environment in chosen
@@ -187,9 +209,10 @@ def complete(
     account: str | None,
     zone_id: str | None,
     image: str | None,
+    sign_in: object,
     default_account: str | None,
 ) -> Environment:
-    """``environment`` with its account, its hosted zone and its image. Raises :class:`SettingsError`."""
+    """``environment`` with what is the deployer's own. Raises :class:`SettingsError`."""
     explicit = environment.account_must_be_explicit
     account = account or (None if explicit else default_account)
     other_way = "." if explicit else " or deploy with credentials (CDK_DEFAULT_ACCOUNT)."
@@ -203,4 +226,5 @@ def complete(
     name = environment.domain_name
     domain = Domain(name=name, zone_id=zone_id or "") if name else None
     service = replace(environment.service, image=image) if image else environment.service
-    return replace(environment, account=account, domain=domain, service=service)
+    chosen = None if sign_in is None else SignIn.parse(sign_in)
+    return replace(environment, account=account, domain=domain, service=service, sign_in=chosen)

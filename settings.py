@@ -4,15 +4,18 @@ A wrong value raises :class:`SettingsError`, which says what was expected, what 
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Literal
+from typing import Any, Literal, cast
 
 from recovery import objectives
 from recovery.windows import occurrences, overlap, starts
 
 # The longest RDS keeps automated backups, replicated ones included.
 MAX_AUTOMATED_RETENTION_DAYS = 35
+# The most that S3 takes in one PUT: https://docs.aws.amazon.com/AmazonS3/latest/userguide/upload-objects.html
+MAX_PUT_MIB = 5 * 1024
 
 
 class SettingsError(ValueError):
@@ -154,4 +157,66 @@ class Domain:
             expected=f"a name in the zone {self.zone_name}",
             found=self.name,
             action="The certificate is validated by a record in that zone.",
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeviceBackups:
+    """What devices may upload. The rate is in requests a second, over all devices of the environment."""
+
+    max_backup_mib: int = 512
+    uploads_per_day: int = 20
+    requests_per_second: int = 100
+    burst: int = 200
+
+    def __post_init__(self) -> None:
+        put = "S3 takes no more in the one PUT that a link is for."
+        require_between("device_backups.max_backup_mib", 1, self.max_backup_mib, MAX_PUT_MIB, unit="MiB", action=put)
+        daily = "Every device backs up once a day, and a user may have several."
+        require_between("device_backups.uploads_per_day", 1, self.uploads_per_day, 1000, unit="uploads", action=daily)
+        rate, burst = self.requests_per_second, self.burst
+        quota = "API Gateway's own limits for an account and region are the upper bounds."
+        require_between("device_backups.requests_per_second", 1, rate, 10_000, unit="requests", action=quota)
+        require_between("device_backups.burst", rate, burst, 10_000, unit="requests", action=quota)
+
+    @property
+    def max_backup_bytes(self) -> int:
+        """The size limit in bytes."""
+        return self.max_backup_mib * 1024**2
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignIn:
+    """Whose tokens the device API takes: an OpenID Connect issuer's, meant for one of ``audience``."""
+
+    issuer: str
+    audience: tuple[str, ...]
+
+    @classmethod
+    def parse(cls, value: object) -> "SignIn":
+        """The value of the context. Raises :class:`SettingsError`."""
+        found: Mapping[str, Any] = cast(Mapping[str, Any], value) if isinstance(value, Mapping) else {}
+        issuer, audience = found.get("issuer"), found.get("audience")
+        known = set(found) == {"issuer", "audience"}
+        if not known or not isinstance(issuer, str) or not isinstance(audience, list):
+            raise SettingsError(
+                f'sign_in: expected {{"issuer": "https://...", "audience": ["..."]}}, found {value!r}. Correct it'
+                ' in the context "sign_in" of cdk.json.'
+            )
+        return cls(issuer=issuer, audience=tuple(str(each) for each in cast(list[object], audience)))
+
+    def __post_init__(self) -> None:
+        require(
+            bool(re.fullmatch(r"https://[^\s/?#@]+(/[^\s?#]*)?", self.issuer)),
+            "sign_in.issuer",
+            expected="the https address that stands in its tokens as iss, without a query",
+            found=self.issuer,
+            action="Copy `issuer` from its /.well-known/openid-configuration.",
+        )
+        require(
+            bool(self.audience) and all(self.audience),
+            "sign_in.audience",
+            expected="at least one audience",
+            found=self.audience,
+            action="Name the app's client id: without it tokens that were meant for others would be taken.",
         )

@@ -27,6 +27,7 @@ from lab.server import make_run_folder
 if TYPE_CHECKING:
     from mypy_boto3_backup import BackupClient
     from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
     from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_rds import RDSClient
@@ -62,6 +63,10 @@ class Clients:
     @cached_property
     def cloudformation(self) -> "CloudFormationClient":
         return self._client("cloudformation")
+
+    @cached_property
+    def cognito(self) -> "CognitoIdentityProviderClient":
+        return self._client("cognito-idp")
 
     @cached_property
     def events(self) -> "EventBridgeClient":

@@ -48,11 +48,13 @@ TIERS = (DATABASE, APPLICATION, FULL)
 # Retentions, in days.
 AUTOMATED_BACKUP_RETENTION_DAYS = 7
 SNAPSHOT_RETENTION_DAYS = 90
+# How long a version of a device's backup is kept once a newer one took its place. The newest never expires: by age
+# alone a lost phone's only backup would be gone on day 31 (docs/decisions/0011-a-devices-newest-backup-stays.md).
 DEVICE_CLOUD_BACKUP_RETENTION_DAYS = 30
-# Product context: noncurrent versions of `auto-backups/` expire after 7 days, `manual-backups/` moves to
-# Glacier after 90.
-DEVICE_NONCURRENT_RETENTION_DAYS = 7
+# Product context: `manual-backups/` moves to Glacier after 90 days. What a device asks for from there is readable for
+# as long as the device keeps a backup itself.
 DEVICE_MANUAL_BACKUP_GLACIER_DAYS = 90
+DEVICE_LOCAL_BACKUP_RETENTION_DAYS = 7
 
 # Bounds of the vault lock: a job whose retention lies outside them fails, so every retention of a plan must fit.
 VAULT_LOCK_MIN_DAYS = 7
@@ -111,3 +113,13 @@ REPLICA_LAG_ALARM = FULL_RPO / 2
 DEPLOYMENT_FAULT_MINUTES = int(APPLICATION.rto.total_seconds() // 60) // 6
 # RDS grows the storage itself when a tenth is free: half of that means that growing has failed.
 FREE_STORAGE_ALARM_FRACTION = 0.05
+
+# Device backups. A device is late when two of its daily backups are missing, and no longer expected back once a version
+# of its backup would have expired.
+DEVICE_BACKUP_MAX_AGE = timedelta(hours=48)
+DEVICE_ACTIVE_FOR = timedelta(days=DEVICE_CLOUD_BACKUP_RETENTION_DAYS)
+DEVICE_WATCH_SCHEDULE = "cron(0 0/6 * * ? *)"
+DEVICE_WATCH_INTERVAL = timedelta(hours=6)  # of DEVICE_WATCH_SCHEDULE
+# A phone that is off for two days is nothing; a fifth of all that should be there is a fault of ours. The number is
+# our own, no row of the spec.
+LATE_DEVICES_ALARM_PERCENT = 20

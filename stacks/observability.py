@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from aws_cdk import aws_apigatewayv2 as apigateway
 from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
@@ -10,6 +11,7 @@ from continuity.alarm_topic import AlarmTopic
 from continuity.announcements import Announcements
 from continuity.dashboard import ContinuityDashboard
 from continuity.deployment import Deployment
+from continuity.device_signals import DeviceSignals
 from continuity.signals import Signals
 from stacks.regional_stack import RegionalStack
 
@@ -31,6 +33,8 @@ class ObservabilityStack(RegionalStack):
         review_machine_arn: str,
         vault_arn: str,
         lost_events: sqs.IQueue,
+        device_api: apigateway.HttpApi,
+        lost_device_events: sqs.IQueue,
         serving: bool,
     ) -> None:
         super().__init__(scope, id, deployment=deployment, region=region)
@@ -43,6 +47,10 @@ class ObservabilityStack(RegionalStack):
         signals.manifest(manifest)
         signals.storage(names.instance_identifier, allocated_gib=allocated_gib)
         signals.verification(lost_events)
+        devices = DeviceSignals(self, "DeviceSignals", deployment=deployment, topic=topic)
+        devices.api(device_api)
+        devices.backups(lost_device_events)
+        devices.replication(names.device_bucket_name, names.device_replica_bucket_name)
 
         announcements = Announcements(self, "Announcements", environment=names.environment, topic=topic)
         announcements.failed_backup_jobs(names.primary_vault_name)

@@ -3,17 +3,24 @@
 from aws_cdk import CfnOutput
 from constructs import Construct
 
-from continuity.buckets import DeviceBackupBucket, EvidenceBucket, log_bucket
+from continuity.buckets import EvidenceBucket, log_bucket
 from continuity.deployment import Deployment
+from continuity.device_api import DeviceApi, DeviceLimits, DeviceReads
+from continuity.device_bucket import DeviceBackupBucket
 from continuity.image_registry import ImageRepository
 from continuity.keys import encryption_key
 from continuity.network import RegionNetwork
+from continuity.sign_in import DeviceUserPool, SignIn
 from continuity.vault import LockedVault
 from stacks.regional_stack import RegionalStack
 
 
 class RecoveryFoundationStack(RegionalStack):
-    """Network, keys under fixed aliases, the copy vault, the buckets and the image repository."""
+    """Network, keys under fixed aliases, the copy vault, the buckets and the image repository.
+
+    Devices sign in here, and read the copies of their backups here, so that both outlive the primary region: without a
+    ``sign_in`` of its own an environment gets a user pool in this region.
+    """
 
     def __init__(
         self,
@@ -24,6 +31,8 @@ class RecoveryFoundationStack(RegionalStack):
         region: str,
         image_repository: str,
         evidence_retention_days: int,
+        sign_in: SignIn | None,
+        device_limits: DeviceLimits,
     ) -> None:
         super().__init__(scope, id, deployment=deployment, region=region)
         names = deployment.names
@@ -53,7 +62,7 @@ class RecoveryFoundationStack(RegionalStack):
             retention_days=evidence_retention_days,
         )
         self.evidence = evidence.store
-        DeviceBackupBucket(
+        devices = DeviceBackupBucket(
             self,
             "DeviceBackups",
             deployment=deployment,
@@ -61,6 +70,18 @@ class RecoveryFoundationStack(RegionalStack):
             key=device_key,
             access_logs=access_logs,
         )
+        reads = DeviceReads(self, "DeviceReads", deployment=deployment, access=devices.access)
+        api = DeviceApi(
+            self,
+            "DeviceApi",
+            deployment=deployment,
+            sign_in=sign_in or DeviceUserPool(self, "DeviceUsers", deployment=deployment, region=region).sign_in,
+            limits=device_limits,
+            routes=reads.routes,
+        )
+        self.device_api = api.api
         ImageRepository(self, "Images", deployment=deployment, repository_name=image_repository)
         CfnOutput(self, "RecoveryVaultName", value=self.vault.backup_vault_name)
         CfnOutput(self, "EvidenceBucketName", value=evidence.bucket.bucket_name)
+        CfnOutput(self, "DeviceReplicaBucketName", value=devices.bucket.bucket_name)
+        api.name_outputs(self)

@@ -6,8 +6,10 @@ from constructs import Construct
 from continuity.api_service import Image, PublicName, Scale
 from continuity.buckets import EvidenceStore
 from continuity.deployment import Deployment
+from continuity.device_api import DeviceLimits
 from continuity.names import Names
 from continuity.postgres import Calendar, InstanceSize
+from continuity.sign_in import SignIn
 from environments import Environment
 from stacks.application import ApplicationStack
 from stacks.backup import BackupStack
@@ -55,6 +57,13 @@ class RecoveryStage(Stage):
         image = Image(repository_name=e.service.repository, version=e.service.image)
         full_scale = Scale(minimum=e.service.min_tasks, maximum=e.service.max_tasks)
         pilot_light = Scale(minimum=1, maximum=e.service.max_tasks)
+        sign_in = SignIn(issuer=e.sign_in.issuer, audience=e.sign_in.audience) if e.sign_in else None
+        device_limits = DeviceLimits(
+            max_backup_bytes=e.device_backups.max_backup_bytes,
+            uploads_per_day=e.device_backups.uploads_per_day,
+            requests_per_second=e.device_backups.requests_per_second,
+            burst=e.device_backups.burst,
+        )
 
         foundation = RecoveryFoundationStack(
             self,
@@ -62,6 +71,8 @@ class RecoveryStage(Stage):
             **recovery,
             image_repository=e.service.repository,
             evidence_retention_days=e.evidence_retention_days,
+            sign_in=sign_in,
+            device_limits=device_limits,
         )
         network = NetworkStack(self, "Network", **primary, image_repository=e.service.repository)
         evidence = EvidenceStore(
@@ -104,7 +115,12 @@ class RecoveryStage(Stage):
             public_name=_public_name(e, serving=not e.serves_from_recovery),
         )
         devices = DeviceBackupsStack(
-            self, "DeviceBackups", **primary, recovery_key_arn=network.recovery_device_backups_key_arn
+            self,
+            "DeviceBackups",
+            **primary,
+            recovery_key_arn=network.recovery_device_backups_key_arn,
+            sign_in=sign_in,
+            limits=device_limits,
         )
         observability = ObservabilityStack(
             self,
@@ -117,6 +133,8 @@ class RecoveryStage(Stage):
             review_machine_arn=backup.proof.review_machine_arn,
             vault_arn=backup.vault_arn,
             lost_events=backup.proof.lost_events,
+            device_api=devices.api,
+            lost_device_events=devices.lost_events,
             serving=not e.serves_from_recovery,
         )
         standby = RecoveryStandbyStack(
@@ -133,6 +151,7 @@ class RecoveryStage(Stage):
             scale=full_scale if e.serves_from_recovery else pilot_light,
             public_name=_public_name(e, serving=e.serves_from_recovery),
             alarm_emails=e.alarm_emails,
+            device_api=foundation.device_api,
             serving=e.serves_from_recovery,
         )
         for stack in (network, database, backup, application, devices, observability):

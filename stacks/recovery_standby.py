@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from aws_cdk import CfnOutput
+from aws_cdk import aws_apigatewayv2 as apigateway
 from aws_cdk import aws_backup as backup
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_kms as kms
@@ -14,6 +15,7 @@ from continuity.announcements import Announcements
 from continuity.api_service import ApiService, Image, PublicName, Scale
 from continuity.buckets import EvidenceStore
 from continuity.deployment import Deployment
+from continuity.device_signals import DeviceSignals
 from continuity.postgres import Calendar, InstanceSize
 from continuity.pulse import Heartbeat, ManifestTaker
 from continuity.replica import Replica
@@ -43,6 +45,7 @@ class RecoveryStandbyStack(RegionalStack):
         scale: Scale,
         public_name: PublicName | None,
         alarm_emails: Sequence[str],
+        device_api: apigateway.HttpApi,
         serving: bool,
     ) -> None:
         super().__init__(scope, id, deployment=deployment, region=region)
@@ -101,6 +104,7 @@ class RecoveryStandbyStack(RegionalStack):
         signals.manifest(manifest.machine)
         signals.storage(names.replica_identifier, allocated_gib=size.allocated_gib)
         signals.verification(proof.lost_events)
+        DeviceSignals(self, "DeviceSignals", deployment=deployment, topic=topic).api(device_api)
 
         announcements = Announcements(self, "Announcements", environment=names.environment, topic=topic)
         announcements.unproven_restores(proof.state_machine_arns)

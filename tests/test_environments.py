@@ -8,14 +8,20 @@ import pytest
 from environments import DEV, LOCAL, PROD, STAGING, complete, select
 from recovery import objectives
 from recovery.windows import occurrences, overlap, starts
-from settings import Database, Domain, Service, SettingsError, Snapshots
+from settings import Database, DeviceBackups, Domain, Service, SettingsError, SignIn, Snapshots
 
 ACCOUNTS = {"dev": "111111111111", "staging": "222222222222", "prod": "333333333333"}
 ZONES = {"dev": "Z1", "staging": "Z2", "prod": "Z3"}
 
 
 def chosen(name: str | None, **changes: object) -> list[str]:
-    arguments = {"accounts": ACCOUNTS, "hosted_zones": ZONES, "images": {}, "default_account": None} | changes
+    arguments = {
+        "accounts": ACCOUNTS,
+        "hosted_zones": ZONES,
+        "images": {},
+        "sign_ins": {},
+        "default_account": None,
+    } | changes
     return [environment.name for environment in select(name, **arguments)]  # type: ignore[arg-type]
 
 
@@ -154,7 +160,7 @@ def test_prod_without_an_explicit_account_is_refused() -> None:
 
 
 def test_other_environments_take_the_credentials_account() -> None:
-    (dev,) = select("dev", accounts={}, hosted_zones=ZONES, images={}, default_account="444444444444")
+    (dev,) = select("dev", accounts={}, hosted_zones=ZONES, images={}, sign_ins={}, default_account="444444444444")
     assert dev.account == "444444444444"
 
 
@@ -181,7 +187,9 @@ def test_image_that_is_no_digest_or_lasting_tag_is_refused(image: str) -> None:
 
 def test_image_comes_from_the_context() -> None:
     digest = "sha256:" + "a" * 64
-    completed = complete(STAGING, account="222222222222", zone_id="Z2", image=digest, default_account=None)
+    completed = complete(
+        STAGING, account="222222222222", zone_id="Z2", image=digest, sign_in=None, default_account=None
+    )
     assert completed.service.image == digest
 
 
@@ -216,3 +224,57 @@ def test_only_the_laboratory_goes_without_tls() -> None:
 def test_environment_whose_alarms_nobody_gets_is_refused() -> None:
     with pytest.raises(SettingsError, match=r"alarm_emails of prod: expected somebody who gets the alarms, found \(\)"):
         replace(PROD, alarm_emails=())
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"max_backup_mib": 0}, "max_backup_mib: expected 1 to 5120 MiB, found 0"),
+        ({"max_backup_mib": 5121}, "max_backup_mib: expected 1 to 5120 MiB, found 5121"),
+        ({"uploads_per_day": 0}, "uploads_per_day: expected 1 to 1000 uploads, found 0"),
+        ({"requests_per_second": 0}, "requests_per_second: expected 1 to 10000 requests"),
+        ({"requests_per_second": 300}, "burst: expected 300 to 10000 requests, found 200"),
+    ],
+)
+def test_limits_of_device_backups_out_of_bounds_are_refused(changes: dict[str, int], message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        DeviceBackups(**changes)
+
+
+@pytest.mark.parametrize(
+    "issuer",
+    ["", "http://id.example.com", "https://", "id.example.com", "https://id.example.com?x=1", "https://u@example.com/"],
+)
+def test_issuer_that_is_no_https_address_is_refused(issuer: str) -> None:
+    with pytest.raises(SettingsError, match=r"sign_in\.issuer: expected the https address"):
+        SignIn(issuer=issuer, audience=("app",))
+
+
+@pytest.mark.parametrize("audience", [(), ("",)])
+def test_issuer_without_an_audience_is_refused(audience: tuple[str, ...]) -> None:
+    with pytest.raises(SettingsError, match=r"sign_in\.audience: expected at least one audience"):
+        SignIn(issuer="https://id.example.com", audience=audience)
+
+
+def test_issuer_in_the_primary_region_is_refused() -> None:
+    issuer = "https://cognito-idp.ap-south-1.amazonaws.com/ap-south-1_x"
+    with pytest.raises(SettingsError, match=r"an issuer outside the primary region \(ap-south-1\)"):
+        replace(PROD, sign_in=SignIn(issuer=issuer, audience=("app",)))
+
+
+def test_issuer_comes_from_the_context() -> None:
+    value = {"issuer": "https://id.example.com/", "audience": ["app", "other"]}
+    (dev,) = select(
+        "dev", accounts=ACCOUNTS, hosted_zones=ZONES, images={}, sign_ins={"dev": value}, default_account=None
+    )
+    assert dev.sign_in == SignIn(issuer="https://id.example.com/", audience=("app", "other"))
+
+
+@pytest.mark.parametrize(
+    "value", ["https://id.example.com", {}, {"issuer": "https://id.example.com"}, {"issuer": 1, "audience": []}, []]
+)
+def test_issuer_of_another_form_is_refused_with_the_form(value: object) -> None:
+    with pytest.raises(
+        SettingsError, match=r'sign_in: expected \{"issuer": "https://...", "audience": \["..."\]\}, found'
+    ):
+        SignIn.parse(value)

@@ -6,7 +6,6 @@ from typing import Literal, cast
 
 from aws_cdk import Duration
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
@@ -146,61 +145,4 @@ class EvidenceBucket(Construct):
         )
         self.store = EvidenceStore(
             bucket_name=deployment.names.evidence_bucket_name, region=region, key_arn=key.key_arn
-        )
-
-
-class DeviceBackupBucket(Construct):
-    """Backups of devices with the product context's lifecycle, the same in both regions.
-
-    Lifecycle actions do not replicate, so each region's bucket has its own rules.
-    """
-
-    def __init__(
-        self,
-        scope: Construct,
-        id: str,  # noqa: A002
-        *,
-        deployment: Deployment,
-        bucket_name: str,
-        key: kms.IKey,
-        access_logs: s3.IBucket,
-    ) -> None:
-        super().__init__(scope, id)
-        self.bucket = s3.Bucket(
-            self,
-            "Bucket",
-            bucket_name=bucket_name,
-            encryption=s3.BucketEncryption.KMS,
-            encryption_key=key,
-            bucket_key_enabled=True,
-            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
-            enforce_ssl=True,
-            versioned=True,
-            server_access_logs_bucket=access_logs,
-            server_access_logs_prefix="device-backups/",
-            lifecycle_rules=[
-                s3.LifecycleRule(
-                    id="ExpireAutoBackups",
-                    prefix="auto-backups/",
-                    # On a versioned bucket this only hides an object; the noncurrent expiry is what deletes it.
-                    expiration=Duration.days(objectives.DEVICE_CLOUD_BACKUP_RETENTION_DAYS),
-                    noncurrent_version_expiration=Duration.days(objectives.DEVICE_NONCURRENT_RETENTION_DAYS),
-                ),
-                s3.LifecycleRule(
-                    id="ArchiveManualBackups",
-                    prefix="manual-backups/",
-                    transitions=[
-                        s3.Transition(
-                            storage_class=s3.StorageClass.GLACIER,
-                            transition_after=Duration.days(objectives.DEVICE_MANUAL_BACKUP_GLACIER_DAYS),
-                        )
-                    ],
-                ),
-                s3.LifecycleRule(
-                    id="RemoveLeftovers",
-                    abort_incomplete_multipart_upload_after=ABORT_UPLOADS_AFTER,
-                    expired_object_delete_marker=True,
-                ),
-            ],
-            removal_policy=deployment.keep,
         )

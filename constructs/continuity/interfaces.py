@@ -7,6 +7,8 @@ and Python never notices. The casts stand here, so that everything else is check
 from typing import cast
 
 from aws_cdk import Duration
+from aws_cdk import aws_apigatewayv2 as apigateway
+from aws_cdk import aws_apigatewayv2_integrations as integrations
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
@@ -50,6 +52,12 @@ def start(machine: sfn.StateMachine, *, lost_events: sqs.IQueue | None = None) -
     """A rule's start of ``machine`` with the event as its input."""
     target = targets.SfnStateMachine(cast(sfn.IStateMachine, machine), dead_letter_queue=lost_events)
     return cast(events.IRuleTarget, target)
+
+
+def route_to(function: lambda_.Function) -> apigateway.HttpRouteIntegration:
+    """A route's call of ``function``, with API Gateway's payload 2.0."""
+    integration = integrations.HttpLambdaIntegration(f"{function.node.id}Call", cast(lambda_.IFunction, function))
+    return cast(apigateway.HttpRouteIntegration, integration)
 
 
 def publish(topic: sns.ITopic, message: str) -> events.IRuleTarget:

@@ -78,6 +78,11 @@ class Names:
         return f"{self.prefix}-device-backups-replica-{self.account}"
 
     @property
+    def sign_in_domain(self) -> str:
+        """The user pool's name and the prefix of its domain, which nobody else in the region may have."""
+        return f"{self.prefix}-{self.account}"
+
+    @property
     def alarm_topic_name(self) -> str:
         """The topic of a region that on-call subscribes to."""
         return f"{self.prefix}-alarms"

@@ -2,22 +2,20 @@
 
 from aws_cdk import Duration
 from aws_cdk import aws_events as events
-from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
-from continuity.acknowledgement import acknowledge
 from continuity.buckets import EvidenceStore
 from continuity.deployment import Deployment
 from continuity.interfaces import invoke, keep_failures, start
+from continuity.lost_events import lost_events_queue
 from continuity.parts_map import PartsMap
 from continuity.restore_testing import RestoreTarget
 from continuity.state_machines import acknowledge_children, invoke_step, state_machine
 from continuity.verification_functions import VerificationFunctions
 from recovery import objectives
 
-EVENT_RETENTION = Duration.days(14)  # the longest a queue keeps a message
 # FAILED is here for errors of the machine itself, such as an answer without a field; a verdict that stands, stands.
 STOPPED = ["FAILED", "TIMED_OUT", "ABORTED"]
 
@@ -58,15 +56,7 @@ class RestoreVerification(Construct):
             functions=functions,
         )
         acknowledge_children(self.machine)
-        self.lost_events = sqs.Queue(
-            self,
-            "LostEvents",
-            enforce_ssl=True,
-            encryption=sqs.QueueEncryption.SQS_MANAGED,
-            retention_period=EVENT_RETENTION,
-            removal_policy=deployment.keep,
-        )
-        acknowledge(self.lost_events, {"SQS3": "This is the dead-letter queue itself; an alarm watches its depth."})
+        self.lost_events = lost_events_queue(self, "LostEvents", deployment=deployment)
         self._start_on_restores()
         self._judge_what_never_ended()
 

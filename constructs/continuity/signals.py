@@ -9,6 +9,7 @@ from constructs import Construct
 
 from continuity.alarms import Missing, alarm
 from continuity.deployment import Deployment
+from continuity.lost_events import lost_events_alarm
 from continuity.names import METRIC_NAMESPACE
 from recovery import objectives
 
@@ -144,7 +145,7 @@ class Signals(Construct):
             periods=1,
             missing=Missing.fine("a verdict comes once a month; its absence is another alarm's"),
         )
-        alarm(
+        lost_events_alarm(
             self,
             "EventLost",
             deployment=self._deployment,
@@ -152,10 +153,5 @@ class Signals(Construct):
             subject="restore-event-lost",
             description="An event about a restore could not be delivered, so its verification did not start or end."
             " The message in the dead-letter queue says which.",
-            metric=lost_events.metric_approximate_number_of_messages_visible(
-                period=Duration.minutes(5), statistic="Maximum"
-            ),
-            above=0,
-            periods=1,
-            missing=Missing.fine("SQS stops reporting of a queue that is empty and unused"),
+            queue=lost_events,
         )

@@ -28,6 +28,7 @@ def main() -> None:
     backup_api = BackupApi(Backups(folder / "recovery-points", instances))
     recorder = Recorder()
     hooks.name_function_errors()
+    hooks.name_versions_in_s3_events()
     faults = Faults()
     for part in (instances, backup_api, recorder, faults):
         part.install()

@@ -22,6 +22,7 @@ _responses: Any = import_module("ministack.core.responses")
 _stepfunctions: Any = import_module("ministack.services.stepfunctions")
 _lambda_runtime: Any = import_module("ministack.core.lambda_runtime")
 _eventbridge: Any = import_module("ministack.services.eventbridge")
+_s3: Any = import_module("ministack.services.s3")
 rds: Any = import_module("ministack.services.rds")
 backup: Any = import_module("ministack.services.backup")
 
@@ -141,6 +142,33 @@ def name_function_errors() -> None:
             raise task_error(name, json.dumps({"errorType": name, "errorMessage": message})) from error
 
     _stepfunctions._call_lambda = call
+
+
+def name_versions_in_s3_events() -> None:
+    """Let S3's events on EventBridge name the version they are about, as AWS's do.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html
+    """
+    being_told = threading.local()
+    fire, dispatch = _s3._fire_s3_event, _eventbridge._dispatch_event
+
+    def fire_with_version(*arguments: object, version_id: str | None = None, **named: object) -> None:
+        being_told.version = version_id
+        try:
+            fire(*arguments, version_id=version_id, **named)
+        finally:
+            being_told.version = None
+
+    def dispatch_with_version(event: Properties, *arguments: object) -> object:
+        version = getattr(being_told, "version", None)
+        if version and event.get("Source") == "aws.s3":
+            detail = json.loads(event["Detail"])
+            detail["object"]["version-id"] = version
+            event = event | {"Detail": json.dumps(detail)}
+        return dispatch(event, *arguments)
+
+    _s3._fire_s3_event = fire_with_version
+    _eventbridge._dispatch_event = dispatch_with_version
 
 
 def task_error(name: str, cause: str) -> Exception:

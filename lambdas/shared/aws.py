@@ -14,13 +14,33 @@ from botocore.config import Config
 
 if TYPE_CHECKING:
     from mypy_boto3_backup import BackupClient
+    from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
+    from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_rds import RDSClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
+CONNECTIONS = 16  # as many as calls are made side by side
+
 # A call that hangs has to end, retries included, well within the shortest time-out of a function that calls (2 min): 4
 # attempts of 5 s to connect or 15 s of silence, and the backoff between.
-BOUNDED = Config(connect_timeout=5, read_timeout=15, retries={"mode": "standard", "total_max_attempts": 4})
+BOUNDED = Config(
+    connect_timeout=5,
+    read_timeout=15,
+    retries={"mode": "standard", "total_max_attempts": 4},
+    max_pool_connections=CONNECTIONS,
+)
+# A person waits, and API Gateway for at most 30 s: 3 attempts of 2 s to connect or 4 s of silence. Links are signed
+# with version 4, since version 2 pins no headers, and lead to the bucket's own region: without a style boto3 would take
+# the global host for them.
+PROMPT = Config(
+    connect_timeout=2,
+    read_timeout=4,
+    retries={"mode": "standard", "total_max_attempts": 3},
+    signature_version="s3v4",
+    s3={"addressing_style": "virtual"},
+    max_pool_connections=CONNECTIONS,
+)
 
 
 @cache
@@ -45,3 +65,21 @@ def secrets() -> "SecretsManagerClient":
 def s3(region: str) -> "S3Client":
     """Amazon S3 in the region of the evidence bucket."""
     return boto3.client("s3", region_name=region, config=BOUNDED)
+
+
+@cache
+def device_s3(region: str) -> "S3Client":
+    """Amazon S3 in the region of a bucket of device backups, for links and for whoever waits for an answer."""
+    return boto3.client("s3", region_name=region, config=PROMPT)
+
+
+@cache
+def dynamodb() -> "DynamoDBClient":
+    """DynamoDB in this function's region, for whoever waits for an answer."""
+    return boto3.client("dynamodb", config=PROMPT.merge(Config(signature_version="v4")))
+
+
+@cache
+def cognito(region: str) -> "CognitoIdentityProviderClient":
+    """Amazon Cognito in the region of the user pool."""
+    return boto3.client("cognito-idp", region_name=region, config=BOUNDED)

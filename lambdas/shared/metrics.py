@@ -6,6 +6,7 @@ from lambdas.shared.settings import Settings
 
 COUNT = MetricUnit.Count
 SECONDS = MetricUnit.Seconds
+PERCENT = MetricUnit.Percent
 
 
 def publish(settings: Settings, metrics: dict[str, tuple[MetricUnit, float]]) -> None:

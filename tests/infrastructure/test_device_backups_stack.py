@@ -22,10 +22,17 @@ def rule(bucket: dict[str, Any], prefix: str | None) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("stack", PLACES)
-def test_automatic_backups_expire_and_are_really_deleted(assembly: Assembly, stack: str) -> None:
-    found = rule(device_bucket(assembly, stack), "auto-backups/")
-    assert found["ExpirationInDays"] == objectives.DEVICE_CLOUD_BACKUP_RETENTION_DAYS
-    assert found["NoncurrentVersionExpiration"] == {"NoncurrentDays": objectives.DEVICE_NONCURRENT_RETENTION_DAYS}
+def test_a_devices_newest_backup_never_expires(assembly: Assembly, stack: str) -> None:
+    for found in device_bucket(assembly, stack)["LifecycleConfiguration"]["Rules"]:
+        assert not {"ExpirationInDays", "ExpirationDate"} & set(found)
+
+
+@pytest.mark.parametrize("stack", PLACES)
+def test_older_versions_are_really_deleted_except_the_one_before_the_newest(assembly: Assembly, stack: str) -> None:
+    assert rule(device_bucket(assembly, stack), "auto-backups/")["NoncurrentVersionExpiration"] == {
+        "NoncurrentDays": objectives.DEVICE_CLOUD_BACKUP_RETENTION_DAYS,
+        "NewerNoncurrentVersions": 1,
+    }
 
 
 @pytest.mark.parametrize("stack", PLACES)

@@ -57,6 +57,7 @@ def record(name: str, monkeypatch: pytest.MonkeyPatch, folder: Path) -> tuple[Ap
         accounts=found["accounts"],
         hosted_zones=found["hosted_zones"],
         images=found["images"],
+        sign_ins={},
         default_account=LOCAL_ACCOUNT,
     )
     app = App(outdir=str(folder), context=found)

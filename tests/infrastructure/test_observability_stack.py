@@ -35,6 +35,13 @@ def test_every_objective_has_its_alarms(assembly: Assembly) -> None:
         "Observability/free-storage",
         "Observability/restore-not-verified",
         "Observability/restore-event-lost",
+        "Observability/device-api-failing",
+        "Observability/device-backup-refused",
+        "Observability/device-backup-not-verified",
+        "Observability/devices-late",
+        "Observability/device-replication-failed",
+        "Observability/device-replication-late",
+        "RecoveryStandby/device-api-failing",
         "RecoveryStandby/replica-lag",
         "RecoveryStandby/replication-stopped",
         "RecoveryStandby/replica-free-storage",
@@ -68,6 +75,21 @@ def test_own_metrics_are_watched_with_exactly_their_dimension(assembly: Assembly
     assert own
     for alarm in own:
         assert alarm["Dimensions"] == [{"Name": "Environment", "Value": assembly.environment}]
+
+
+def test_devices_that_nobody_counts_are_an_alarm(assembly: Assembly) -> None:
+    alarm = alarms(assembly)["Observability/devices-late"]
+    assert (alarm["TreatMissingData"], alarm["Threshold"]) == ("breaching", objectives.LATE_DEVICES_ALARM_PERCENT)
+    assert alarm["Period"] >= 2 * objectives.DEVICE_WATCH_INTERVAL.total_seconds()
+
+
+def test_replication_of_device_backups_is_watched_by_the_names_s3_reports(assembly: Assembly) -> None:
+    buckets = assembly.properties("DeviceBackups", "AWS::S3::Bucket")
+    [(rule,)] = [each["ReplicationConfiguration"]["Rules"] for each in buckets if "ReplicationConfiguration" in each]
+    for name in ("device-replication-failed", "device-replication-late"):
+        dimensions = {each["Name"]: each["Value"] for each in alarms(assembly)[f"Observability/{name}"]["Dimensions"]}
+        assert dimensions["RuleId"] == rule["Id"]
+        assert rule["Destination"]["Bucket"] == f"arn:aws:s3:::{dimensions['DestinationBucket']}"
 
 
 def test_lag_is_an_alarm_while_there_is_still_time_to_act(assembly: Assembly) -> None:

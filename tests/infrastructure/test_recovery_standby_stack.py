@@ -73,6 +73,7 @@ def failed_over(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str,
         account="0" * 12,
         zone_id=None,
         image=None,
+        sign_in=None,
         default_account=None,
     )
     stage = RecoveryStage(app, settings)

@@ -92,6 +92,8 @@ def test_stateful_resources_outlive_their_stack(assembly: Assembly) -> None:
         "AWS::SecretsManager::Secret",
         "AWS::ECR::Repository",
         "AWS::SQS::Queue",
+        "AWS::Cognito::UserPool",
+        "AWS::DynamoDB::Table",
         "AWS::Logs::LogGroup",
     }
     kept = {"Delete"} if assembly.environment == "local" else {"Retain", "Snapshot"}
@@ -142,9 +144,19 @@ def test_only_what_somebody_looks_for_has_a_name(assembly: Assembly) -> None:
             },
         ),
         ("Backup", {"PlanId", "VaultName", "RestoreTestingPlanName", "VerificationStateMachineArn"}),
-        ("RecoveryFoundation", {"RecoveryVaultName", "EvidenceBucketName"}),
+        (
+            "RecoveryFoundation",
+            {
+                "RecoveryVaultName",
+                "EvidenceBucketName",
+                "DeviceReplicaBucketName",
+                "DeviceApiUrl",
+                "SignInIssuer",
+                "SignInAudience",
+            },
+        ),
         ("RecoveryStandby", {"RestoreTestingPlanName", "VerificationStateMachineArn", "ReplicaIdentifier"}),
-        ("DeviceBackups", {"BucketName"}),
+        ("DeviceBackups", {"BucketName", "DeviceApiUrl", "SignInIssuer", "SignInAudience"}),
         ("Application", {"ServiceUrl"}),
     ],
 )
