@@ -86,10 +86,9 @@ def check_connection(connection: sqlite3.Connection, *, full: bool) -> None:
 
     Raises :class:`CorruptDatabaseError` and :class:`ForeignKeysError`.
     """
-    pragma = "integrity_check" if full else "quick_check"
-    (fault,) = connection.execute(f"PRAGMA {pragma}(1)").fetchone()
+    fault = _structural_fault(connection, "integrity_check" if full else "quick_check")
     if fault != "ok":
-        raise corrupt(str(fault))
+        raise corrupt(fault)
     dangling = connection.execute("PRAGMA foreign_key_check").fetchone()
     if dangling is not None:
         table, row, parent, _ = dangling
@@ -230,6 +229,24 @@ def _export(source: sqlite3.Connection, into: Path) -> None:
     source.execute("COMMIT")
     _copy_header(source, "main", "plain")
     source.execute("DETACH DATABASE plain")
+
+
+def _structural_fault(connection: sqlite3.Connection, pragma: str) -> str:
+    try:
+        (fault,) = connection.execute(f"PRAGMA {pragma}(1)").fetchone()
+    except sqlite3.OperationalError as error:
+        name = str(error).partition("no such collation sequence: ")[2]
+        if not name:
+            raise
+        # Some apps bring an order of texts of their own (Android's LOCALIZED). Without it nobody can tell whether an
+        # index keeps that order, which is what the quick check leaves out.
+        connection.create_collation(name, _any_order)
+        return _structural_fault(connection, "quick_check")
+    return str(fault)
+
+
+def _any_order(left: str, right: str) -> int:
+    return (left > right) - (left < right)
 
 
 def _copy_header(connection: sqlite3.Connection, source: str, target: str) -> None:

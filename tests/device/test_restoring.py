@@ -205,6 +205,21 @@ def test_undo_brings_an_older_schema_back_as_it_was(tmp_path: Path):
         assert schema.version_of(connection) == 1
 
 
+def test_a_database_whose_app_sorts_texts_its_own_way_goes_round(tmp_path: Path):
+    """As many on Android do. The index is in an order that nobody else knows."""
+    phone = Phone(tmp_path)
+    with closing(sqlite3.connect(phone.database)) as app, app:
+        app.create_collation("LOCALIZED", lambda left, right: (left < right) - (left > right))
+        app.execute("CREATE TABLE people (name TEXT COLLATE LOCALIZED PRIMARY KEY)")
+        app.executemany("INSERT INTO people VALUES (?)", [(name,) for name in ("Asha", "Bala", "Chitra")])
+    manager = phone.manager()
+    manager.create_local_backup()
+    phone.database.unlink()
+    manager.restore(backup_of(phone))
+    with closing(sqlite3.connect(phone.database)) as app:
+        assert app.execute("SELECT count(*) FROM people").fetchone() == (3,)
+
+
 def test_what_was_damaged_is_replaced_and_undo_brings_it_back_to_the_byte(phone: Phone):
     expected = old_rows(phone)
     garbage = b"not a database any more" * 500
