@@ -45,7 +45,7 @@ def test_alarms_roll_a_deployment_back(assembly: Assembly, stack: str) -> None:
 @pytest.mark.parametrize("stack", PLACES)
 def test_rollback_alarms_speak_long_before_the_rto_is_used_up(assembly: Assembly, stack: str) -> None:
     for alarm in assembly.properties(stack, "AWS::CloudWatch::Alarm"):
-        if "-api-" in alarm["AlarmName"]:
+        if alarm["AlarmName"].startswith(f"duskspendr-{assembly.environment}-api-"):
             seconds = alarm["Period"] * alarm["EvaluationPeriods"]
             assert seconds <= objectives.APPLICATION.rto.total_seconds() / 6
 
