@@ -127,7 +127,11 @@ def test_wait_that_cannot_be_read_is_none(
     assert waits[0] < 5
 
 
-@pytest.mark.parametrize("after", ["3600", format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)])
+@pytest.mark.parametrize(
+    "after",
+    ["3600", format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)],
+    ids=["seconds", "a date"],  # or every worker would name the test by another second
+)
 def test_exhausted_quota_says_when_to_come_back(
     backups: CloudBackups, cloud: CloudDouble, backup_file: Path, waits: list[float], after: str
 ):
