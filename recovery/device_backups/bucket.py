@@ -1,6 +1,5 @@
 """The bucket of device backups as both regions have it; every call is bound to keys that :mod:`.keys` made."""
 
-import base64
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -195,14 +194,6 @@ def signed_headers(url: str) -> set[str]:
     """The headers that a presigned request has to carry unchanged."""
     (names,) = parse_qs(urlsplit(url).query).get("X-Amz-SignedHeaders", [""])
     return set(names.split(";"))
-
-
-def sha256_bytes(encoded: str) -> bytes:
-    """The digest behind its base64. Raises ValueError unless it is exactly the base64 of 32 bytes."""
-    digest = base64.b64decode(encoded, validate=True)
-    if len(digest) != 32 or base64.b64encode(digest).decode() != encoded:
-        raise ValueError("expected the base64 of 32 bytes")
-    return digest
 
 
 def _archive(storage_class: str | None, restore: str | None) -> Archive:

@@ -1,5 +1,7 @@
 """The beginning of an upload: what is asked for, whether it may be, and the link that takes exactly that."""
 
+import base64
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
@@ -7,14 +9,16 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from recovery.device_backups.bucket import DeviceBucket, Link, StoredVersion, sha256_bytes
+from recovery.device_backups.bucket import DeviceBucket, Link, StoredVersion
 from recovery.device_backups.keys import Kind, Owner, stamp_of
 from recovery.device_backups.quota import DailyQuota
 from recovery.device_backups.refusals import RefusedError, shortened
 
 
 def _base64_of_32_bytes(value: str) -> str:
-    sha256_bytes(value)
+    digest = base64.b64decode(value, validate=True)
+    if len(digest) != hashlib.sha256().digest_size or base64.b64encode(digest).decode() != value:
+        raise ValueError("expected the base64 of 32 bytes")
     return value
 
 
