@@ -10,8 +10,8 @@ from pyrage.x25519 import Identity, Recipient
 from device import creation, pruning, restoring
 from device.context import Context
 from device.creation import BackupResult
-from device.errors import StorageError
 from device.files import work_folder
+from device.folder import existing_backup
 from device.limits import KEEP_DAYS
 from device.manifest import Manifest
 from device.pruning import Pruned
@@ -73,8 +73,7 @@ def verify_backup(backup: Path, identities: Sequence[Identity], context: Context
 
     Raises :class:`~device.errors.BackupError` of what is wrong, and OSError.
     """
-    if not backup.is_file():
-        raise StorageError(expected="a backup file", found=f"none at {backup}", do="check the path")
+    existing_backup(backup)
     place = Path(tempfile.gettempdir())
     creation.remove_leftovers(place)
     with work_folder(place, creation.WORK_PREFIX) as work:

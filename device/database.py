@@ -18,6 +18,7 @@ from device.errors import (
     DatabaseKeyError,
     ForeignKeysError,
     NoSpaceError,
+    NotThereError,
     StorageError,
     UsageError,
 )
@@ -39,7 +40,7 @@ def opened(database: Path, key: str | None) -> Generator[sqlite3.Connection]:
     What SQLite refuses inside the block is raised as a :class:`BackupError` of its cause.
     """
     if not database.is_file():
-        raise StorageError(expected="a database", found=f"none at {database}", do="check the path")
+        raise NotThereError("a database", database)
     with database_errors(database, key), closing(_connect(database, key)) as connection:
         yield connection
 

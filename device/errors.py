@@ -74,6 +74,16 @@ class StorageError(BackupError):
     code = "storage"
 
 
+class NotThereError(StorageError):
+    """What was named is not there: the command cannot have meant it."""
+
+    code = "not_there"
+    exit_status = 2
+
+    def __init__(self, what: str, place: object) -> None:
+        super().__init__(expected=what, found=f"none at {place}", do="check the path")
+
+
 class CorruptDatabaseError(BackupError):
     """SQLite's own checks find faults in a database."""
 

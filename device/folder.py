@@ -7,7 +7,7 @@ from pathlib import Path
 
 from device import record
 from device.age_file import structure
-from device.errors import BackupError, StorageError
+from device.errors import BackupError, NotThereError
 
 _NAME = re.compile(r"backup_(.+)\.enc")
 
@@ -26,7 +26,7 @@ class Backup:
 
 
 def backups(folder: Path) -> list[Backup]:
-    """Every ``backup_*.enc`` of a folder, newest first. Raises :class:`StorageError` and OSError."""
+    """Every ``backup_*.enc`` of a folder, newest first. Raises :class:`NotThereError` and OSError."""
     names = {entry.name for entry in record.read(existing(folder))}
     found = [
         Backup(path=path, taken_at=_taken_at(match[1], path), size=path.stat().st_size, recorded=path.name in names)
@@ -37,10 +37,17 @@ def backups(folder: Path) -> list[Backup]:
 
 
 def existing(folder: Path) -> Path:
-    """The folder, which has to be there. Raises :class:`StorageError`."""
+    """The folder, which has to be there. Raises :class:`NotThereError`."""
     if not folder.is_dir():
-        raise StorageError(expected="a folder of backups", found=f"none at {folder}", do="check the path")
+        raise NotThereError("a folder of backups", folder)
     return folder
+
+
+def existing_backup(path: Path) -> Path:
+    """The backup, which has to be there. Raises :class:`NotThereError`."""
+    if not path.is_file():
+        raise NotThereError("a backup file", path)
+    return path
 
 
 def newest_verified(folder: Path, found: list[Backup]) -> list[Backup]:

@@ -18,8 +18,9 @@ from device.age_file import damaged
 from device.context import Context
 from device.creation import describe, require_room, seal
 from device.database import check, count_rows, encrypt, opened, opened_copy
-from device.errors import DamagedError, NewerSchemaError, NothingToUndoError, StorageError, WrongKeyError
+from device.errors import DamagedError, NewerSchemaError, NothingToUndoError, NotThereError, WrongKeyError
 from device.files import leftovers, rename, work_folder
+from device.folder import existing_backup
 from device.manifest import Manifest
 from device.swap import Alone, place, set_side_files_aside
 
@@ -88,11 +89,8 @@ def restore(
     """
     database = database.resolve()
     if not database.parent.is_dir():
-        raise StorageError(
-            expected="a folder for the database",
-            found=f"none at {database.parent}",
-            do="create it, or correct the path",
-        )
+        raise NotThereError("a folder for the database", database.parent)
+    existing_backup(backup)
     finish_interrupted(database)
     with work_folder(database.parent, _prefix(database)) as work:
         context.step("unpacking the backup")

@@ -49,7 +49,7 @@ TIERS = (DATABASE, APPLICATION, FULL)
 AUTOMATED_BACKUP_RETENTION_DAYS = 7
 SNAPSHOT_RETENTION_DAYS = 90
 # How long a version of a device's backup is kept once a newer one took its place. The newest never expires: by age
-# alone a lost phone's only backup would be gone on day 31 (docs/decisions/0011-a-devices-newest-backup-stays.md).
+# alone a lost phone's only backup would be gone on day 31 (docs/decisions/0019-a-devices-newest-backup-stays.md).
 DEVICE_CLOUD_BACKUP_RETENTION_DAYS = 30
 # Product context: `manual-backups/` moves to Glacier after 90 days. What a device asks for from there is readable for
 # as long as the device keeps a backup itself.

@@ -16,6 +16,7 @@ from device.cloud.errors import NotInCloudError, SignedOutError
 from device.cloud.versions import CloudBackup, Kind, Progress
 from device.commands.arguments import File
 from device.errors import UsageError
+from device.folder import existing_backup
 from device.limits import LOGIN_PORTS
 from device.manifest import timestamp
 from device.terminal import Json, answer, one_error, progress, remark
@@ -93,7 +94,7 @@ def upload(
 ) -> None:
     """Bring a backup file to the cloud. It stays encrypted: nobody there can open it."""
     with one_error(as_json=as_json), progress("uploading") as step:
-        structure(file)
+        structure(existing_backup(file))
         uploaded = cloud_backups().upload(file, kind=kind, progress=_shares(step))
     facts = {"path": str(file), "size": uploaded.size, "sha256": uploaded.sha256, "device": uploaded.device}
     done = "is in the cloud already" if uploaded.already_there else f"is in the cloud, {uploaded.size:,} bytes"

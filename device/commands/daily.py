@@ -13,7 +13,7 @@ from device.backups import BackupManager
 from device.cloud import AccountFile, cloud_backups
 from device.commands.arguments import Database, DatabaseKeyFile, Into, Recipients, working
 from device.daily import Daily, DailyReport
-from device.errors import StorageError, UsageError
+from device.errors import NotThereError, UsageError
 from device.keys import parse_recipients
 from device.schedule import Schedule, Scheduler
 from device.terminal import Json, answer, one_error
@@ -56,7 +56,7 @@ def install(
     """Have `daily` started every hour for this user, also after the device was off. Needs no root."""
     with one_error(as_json=as_json):
         if not database.is_file():
-            raise StorageError(expected="a database", found=f"none at {database}", do="check the path")
+            raise NotThereError("a database", database)
         command = [_program(), "daily", "--database", str(database.absolute()), "--into", str(folder.absolute())]
         for each in parse_recipients(recipient):
             command += ["--recipient", str(each)]

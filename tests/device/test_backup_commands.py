@@ -202,7 +202,6 @@ def test_every_cause_has_its_code(phone: Phone, tmp_path: Path):
     assert refused("verify", tmp_path / "letter", *key)["code"] == "not_a_backup"
     assert refused("verify", cut, *key)["code"] == "cut"
     assert refused("verify", damaged, *key)["code"] == "damaged"
-    assert refused("verify", tmp_path / "nothing", *key)["code"] == "storage"
     assert refused("undo", "--database", phone.database, *key)["code"] == "nothing_to_undo"
 
 
@@ -276,3 +275,20 @@ def test_a_terminal_sees_progress_and_colour_unless_it_wants_none(phone: Phone):
     assert b"verifying" in shown
     assert b"\x1b" not in out
     assert b"\x1b[3" not in on_a_terminal(NO_COLOR="1")[1]
+
+
+def test_path_that_is_not_there_is_a_wrong_command(phone: Phone):
+    nowhere, key = phone.folder / "nowhere", key_file(phone)
+    recipient = phone.identity.to_public()
+    for arguments in (
+        ("create", "--database", nowhere, "--into", phone.backups, "--recipient", recipient),
+        ("verify", nowhere, "--identity", key),
+        ("restore", nowhere, "--database", phone.database, "--identity", key),
+        ("restore", create(phone), "--database", nowhere / "app.db", "--identity", key),
+        ("list", "--in", nowhere),
+        ("prune", "--in", nowhere),
+        ("upload", nowhere),
+        ("export", "--database", nowhere, "--format", "json", "--out", phone.folder / "out.json"),
+    ):
+        error = refused(*arguments, status=2)
+        assert (error["code"], error["do"]) == ("not_there", "check the path")

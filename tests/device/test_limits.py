@@ -1,8 +1,14 @@
 """The client's numbers are the project's."""
 
+from continuity import sign_in
 from device import limits
 from recovery import objectives
 
 
 def test_backups_stay_on_the_device_as_long_as_the_spec_says():
-    assert limits.KEEP_DAYS == objectives.AUTOMATED_BACKUP_RETENTION_DAYS
+    assert limits.KEEP_DAYS == objectives.DEVICE_LOCAL_BACKUP_RETENTION_DAYS
+
+
+def test_sign_in_comes_back_to_where_the_user_pool_allows():
+    redirects = (f"http://127.0.0.1:{port}/callback" for port in limits.LOGIN_PORTS)
+    assert tuple(redirects) == sign_in.LOOPBACK_REDIRECTS

@@ -284,7 +284,7 @@ def test_schedule_of_a_missing_database_is_refused(phone: Path):
     recipient = facts_of("keygen", "--out", phone / "key.txt")["recipient"]
     options = daily(phone, recipient)[1:]
     (phone / "duskspendr.db").unlink()
-    assert error_of("schedule", "install", *options)["code"] == "storage"
+    assert error_of("schedule", "install", *options, status=2)["code"] == "not_there"
     assert not (phone / ".config").exists()
 
 
