@@ -5,6 +5,7 @@ import os
 import pty
 import subprocess
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -259,15 +260,13 @@ def test_a_terminal_sees_progress_and_colour_unless_it_wants_none(phone: Phone):
         command = [program, "verify", path, "--identity", key_file(phone)]
         values = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
         values |= {"TERM": "xterm-256color"} | environment
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=theirs, env=values) as process:
-            out, _ = process.communicate()
-        os.close(theirs)
         shown = b""
-        try:
-            while part := os.read(ours, 4096):
-                shown += part
-        except OSError:
-            pass
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=theirs, env=values) as process:
+            os.close(theirs)
+            with suppress(OSError):  # Linux's way to say that the other end has gone
+                while part := os.read(ours, 4096):
+                    shown += part
+            out, _ = process.communicate()
         os.close(ours)
         return out, shown
 
