@@ -14,7 +14,9 @@ from continuity.function import PythonFunction
 
 # Where the client listens for the redirect, on its own machine only (RFC 8252, 7.3). Cognito takes redirects to exactly
 # the registered addresses, so the ports are fixed; three, should one be taken.
-LOOPBACK_REDIRECTS = tuple(f"http://127.0.0.1:{port}/callback" for port in (47821, 47822, 47823))
+# Over HTTP, Cognito lets people come back to localhost by that name only:
+# https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_CreateUserPoolClient.html
+LOOPBACK_REDIRECTS = tuple(f"http://localhost:{port}/callback" for port in (47821, 47822, 47823))
 
 
 @dataclass(frozen=True, kw_only=True)

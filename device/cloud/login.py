@@ -15,7 +15,7 @@ from device.cloud.requesting import check_address
 from device.errors import UsageError
 from device.limits import LOGIN_PORTS, LOGIN_TIMEOUT_SECONDS
 
-REDIRECT_URIS = tuple(f"http://127.0.0.1:{port}/callback" for port in LOGIN_PORTS)
+REDIRECT_URIS = tuple(f"http://localhost:{port}/callback" for port in LOGIN_PORTS)
 
 _PAGE = b"<!doctype html><meta charset=utf-8><title>DuskSpendr</title><p>%s You can close this page."
 
