@@ -1,11 +1,15 @@
 """Fixed names, and the ARNs built from them, of everything another region or a person has to find.
 
 No stack exports anything across regions: what the other region needs has a name that both can compute, so that a dead
-region never blocks a deploy of the living one. Everything else is named by CloudFormation.
+region never blocks a deploy of the living one. Everything else is named by CloudFormation. The ``dr`` command finds by the
+same names what was deployed.
 """
 
 from dataclasses import dataclass
 
+# Spec 20 names the recovery region; the product context the primary.
+PRIMARY_REGION = "ap-south-1"
+RECOVERY_REGION = "ap-southeast-1"
 CLUSTER = "DuskSpendr-cluster"
 SERVICE = "DuskSpendr-api"
 METRIC_NAMESPACE = "DuskSpendr/Continuity"
@@ -19,8 +23,8 @@ class Names:
 
     environment: str
     account: str
-    primary_region: str
-    recovery_region: str
+    primary_region: str = PRIMARY_REGION
+    recovery_region: str = RECOVERY_REGION
 
     @property
     def prefix(self) -> str:
