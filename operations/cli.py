@@ -10,6 +10,7 @@ from operations import evidence
 from operations.arguments import Dsn, Json
 from operations.proof import manifest, verify
 from operations.recovery_points import recovery_points
+from operations.rollback import rollback
 from operations.terminal import answer, one_error, say
 from recovery import bootstrap as bootstrapping
 from recovery import heartbeat as pulse
@@ -66,4 +67,5 @@ def heartbeat(dsn: Dsn, as_json: Json = False) -> None:
 app.command()(manifest)
 app.command()(verify)
 app.command()(recovery_points)
+app.command()(rollback)
 app.add_typer(evidence.app, name="evidence")
