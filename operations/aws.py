@@ -26,7 +26,7 @@ from botocore.exceptions import (
 
 from operations.terminal import InputError
 from recovery.active_region import active_region, find_instance
-from recovery.names import Names
+from recovery.names import PRIMARY_REGION, RECOVERY_REGION, Names
 
 if TYPE_CHECKING:
     from mypy_boto3_rds import RDSClient
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 Environment = Annotated[str, typer.Option(help="The environment, as prod or staging.", show_default=False)]
 
 # A region that is down mostly does not answer at all: whoever waits for it at night waits this long, twice.
-_CONNECT_SECONDS, _READ_SECONDS, _ATTEMPTS = 3, 10, 2
+_CONNECT_SECONDS, _READ_SECONDS, _ATTEMPTS = 3, 5, 2
 _NO_CREDENTIALS = (
     NoCredentialsError,
     PartialCredentialsError,
@@ -80,18 +80,26 @@ def names_of(environment: str, region: str) -> Names:
     return Names(environment=environment, account=client("sts", region).get_caller_identity()["Account"])
 
 
+def names_anywhere(environment: str) -> Names:
+    """The environment's names, asked of whichever region answers; errors as of :func:`names_of`."""
+    try:
+        return names_of(environment, RECOVERY_REGION)
+    except (BotoCoreError, ClientError) as error:
+        if not is_silence(error):
+            raise
+    return names_of(environment, PRIMARY_REGION)
+
+
 def serving_names(environment: str) -> tuple[Names, str]:
     """The environment's names and the region it serves from now; errors as of :func:`names_of`."""
-    region = Names(environment=environment, account="").recovery_region
+    names = names_anywhere(environment)
+    rds: RDSClient = client("rds", names.recovery_region)
     try:
-        names = names_of(environment, region)
-        rds: RDSClient = client("rds", region)
         return names, active_region(names, find_instance(rds, names.replica_identifier))
     except (BotoCoreError, ClientError) as error:
         if not is_silence(error):
             raise
-    # Where the recovery region does not answer, the other serves.
-    names = names_of(environment, Names(environment=environment, account="").primary_region)
+    # Where the recovery region does not answer, only the other can serve.
     return names, names.primary_region
 
 

@@ -12,6 +12,7 @@ from operations.proof import manifest, verify
 from operations.recovery_points import recovery_points
 from operations.restore import restore
 from operations.rollback import rollback
+from operations.status import status
 from operations.terminal import answer, one_error, say
 from recovery import bootstrap as bootstrapping
 from recovery import heartbeat as pulse
@@ -70,4 +71,5 @@ app.command()(verify)
 app.command()(recovery_points)
 app.command()(rollback)
 app.command()(restore)
+app.command()(status)
 app.add_typer(evidence.app, name="evidence")

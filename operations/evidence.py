@@ -21,6 +21,7 @@ from operations.terminal import (
     EXIT_PASSED,
     STATUS_STYLES,
     InputError,
+    aligned,
     answer,
     one_error,
     progress,
@@ -47,6 +48,7 @@ _Folder = Annotated[
 ]
 _Json = Annotated[bool, typer.Option("--json", help="Answer with one JSON object.")]
 
+_HEAD = ("JUDGED", "VERDICT", "RTO", "RPO", "DRILL", "REGION", "NAME")
 _STYLES = {"PASS": STATUS_STYLES["passed"], "FAIL": STATUS_STYLES["failed"], "NOT_PROVEN": STATUS_STYLES["not_proven"]}
 
 
@@ -104,7 +106,8 @@ def list_records(
         "database": source.database,
         "records": [{"name": name, **evidence.model_dump(mode="json")} for name, evidence in found],
     }
-    answer(facts, as_json=as_json, lines=_table([_row(name, evidence) for name, evidence in found]))
+    rows = [_row(name, evidence) for name, evidence in found]
+    answer(facts, as_json=as_json, lines=aligned([_HEAD, *rows], styles=_STYLES))
 
 
 @app.command()
@@ -200,18 +203,6 @@ def _rpo(objective: ObjectiveResult) -> str:
     if objective.rpo_target_seconds is None:
         return "not exercised"
     return f"{duration(objective.rpo_measured_seconds)} of {duration(objective.rpo_target_seconds)}"
-
-
-def _table(rows: list[tuple[str, ...]]) -> list[str | Text]:
-    """Aligned columns, whole on any width: a name that is cut off could not be pasted."""
-    headed = [("JUDGED", "VERDICT", "RTO", "RPO", "DRILL", "REGION", "NAME"), *rows]
-    widths = [max(len(cell) for cell in column) for column in zip(*headed, strict=True)]
-    return [
-        Text("  ").join(
-            Text(cell.ljust(width), style=_STYLES.get(cell, "")) for cell, width in zip(row, widths, strict=True)
-        )
-        for row in headed
-    ]
 
 
 def _record_lines(evidence: Evidence) -> list[str | Text]:

@@ -19,6 +19,9 @@ DATABASE_NAME = "duskspendr"
 MASTER_USER = "duskspendr_admin"
 CA_CERTIFICATE = "rds-ca-rsa2048-g1"
 LOG_EXPORTS = ("postgresql", "upgrade")
+# In the order of their deployment.
+_PRIMARY_STACKS = ("Network", "Database", "Backup", "Application", "DeviceBackups", "Observability")
+_RECOVERY_STACKS = ("RecoveryFoundation", "RecoveryStandby")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,6 +107,16 @@ class Names:
     def restored_name(self) -> str:
         """The subnet, security and parameter group of a region that AWS Backup and operators restore into."""
         return f"{self.prefix}-restored"
+
+    def stacks_in(self, region: str) -> tuple[str, ...]:
+        """The names of the environment's stacks in one of its two regions."""
+        found = _RECOVERY_STACKS if region == self.recovery_region else _PRIMARY_STACKS
+        return tuple(f"{self.environment}-{stack}" for stack in found)
+
+    @property
+    def all_stacks(self) -> tuple[str, ...]:
+        """The names of the environment's stacks."""
+        return self.stacks_in(self.primary_region) + self.stacks_in(self.recovery_region)
 
     def recovery_key_alias(self, purpose: str) -> str:
         """The alias of the recovery region's key for ``purpose``: database, evidence or device-backups."""
