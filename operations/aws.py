@@ -110,12 +110,12 @@ def is_silence(error: Exception) -> bool:
     return isinstance(error, (ConnectionError, HTTPClientError))
 
 
-def reason(error: Exception, region: str) -> str:
+def reason(error: Exception, region: str | None) -> str:
     """What AWS said, as what was found and what to do, in one line."""
     if isinstance(error, _NO_CREDENTIALS):
         return f"no usable AWS credentials ({error}): sign in, or set AWS_PROFILE"
     if is_silence(error):
-        return f"{region} does not answer ({type(error).__name__}): see whether the region is down"
+        return f"{region or 'the region'} does not answer ({type(error).__name__}): see whether the region is down"
     if isinstance(error, ClientError):
         code = error.response.get("Error", {}).get("Code", "")
         if code in _BAD_CREDENTIALS:
@@ -126,8 +126,8 @@ def reason(error: Exception, region: str) -> str:
 
 
 @contextmanager
-def aws_in(region: str, what: str) -> Generator[None]:
-    """Say in one line what AWS refuses. Raises :class:`InputError` for it."""
+def aws_in(region: str | None, what: str) -> Generator[None]:
+    """Say in one line what AWS refuses; None is the profile's region. Raises :class:`InputError` for it."""
     try:
         yield
     except (ClientError, BotoCoreError) as error:

@@ -19,7 +19,7 @@ from recovery import heartbeat as pulse
 from recovery.database import connect
 
 app = typer.Typer(
-    help="Disaster recovery of DuskSpendr: keep the pulse of a database, record what it holds, prove a restored copy.",
+    help="Disaster recovery of DuskSpendr: see where it stands, roll back, restore, and prove what was restored.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

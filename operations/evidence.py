@@ -3,19 +3,17 @@
 # pyright: reportUnknownMemberType=false
 # boto3-stubs types the clients it is installed for; the overloads of all others are unknown.
 
-from collections.abc import Generator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import boto3
 import typer
-from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import ValidationError
 from rich.text import Text
 
 from operations.arguments import check_writable, write_whole
+from operations.aws import aws_in
 from operations.terminal import (
     EXIT_FAILED,
     EXIT_PASSED,
@@ -74,7 +72,7 @@ def verify_chain(
     In a bucket, its versions are looked at too: they show what was deleted or written again, the end included.
     Exit status: 0 proven, 1 broken, 2 it could not be verified.
     """
-    with one_error(dsn="", as_json=as_json), _readable(), progress("following the chain"):
+    with one_error(dsn="", as_json=as_json), aws_in(region, "to read the evidence"), progress("following the chain"):
         source = _source(bucket, region, database, copy)
         proof = prove(source.reader, source.database)
         if proof.records == 0 and proof.fault is None:
@@ -95,7 +93,7 @@ def list_records(
     as_json: _Json = False,
 ) -> None:
     """List the records, newest first. It believes what they say: `dr evidence verify` proves them."""
-    with one_error(dsn="", as_json=as_json), _readable(), progress("reading the evidence"):
+    with one_error(dsn="", as_json=as_json), aws_in(region, "to read the evidence"), progress("reading the evidence"):
         source = _source(bucket, region, database, copy)
         keys = [key for key in source.reader.written(folder(source.database)) if is_record(key)]
         if not keys:
@@ -123,7 +121,7 @@ def show(
     as_json: _Json = False,
 ) -> None:
     """Show one record."""
-    with one_error(dsn="", as_json=as_json), _readable():
+    with one_error(dsn="", as_json=as_json), aws_in(region, "to read the evidence"):
         if page is not None:
             check_writable(page)
         source = _source(bucket, region, database, copy)
@@ -159,17 +157,6 @@ def _source(bucket: str | None, region: str | None, database: str | None, copy: 
 
 def _nothing(source: _Source) -> InputError:
     return InputError(f"expected evidence in {source.place}, found none: check the names")
-
-
-@contextmanager
-def _readable() -> Generator[None]:
-    """Say in one line what AWS refuses. Raises :class:`InputError` for it."""
-    try:
-        yield
-    except (ClientError, BotoCoreError) as error:
-        raise InputError(
-            f"expected to read the evidence, found: {error}: check the bucket's name, --region and the AWS credentials"
-        ) from None
 
 
 def _read(reader: Reader, key: str) -> Evidence:

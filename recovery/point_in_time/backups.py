@@ -26,7 +26,6 @@ class AutomatedBackup:
     replicated: bool
     earliest: datetime
     latest: datetime
-    storage_type: str | None
 
     @property
     def source(self) -> dict[str, str]:
@@ -62,7 +61,6 @@ def _backup(found: Any, region: str) -> AutomatedBackup:  # noqa: ANN401 - botoc
         replicated=f":rds:{region}:" not in found.get("DBInstanceArn", ""),
         earliest=window["EarliestTime"],
         latest=window["LatestTime"],
-        storage_type=found.get("StorageType"),
     )
 
 

@@ -156,7 +156,9 @@ def _evidence(status: Status) -> Iterator[str]:
         if not (status.evidence.silent and _is_silent(status.recovery)):
             yield f"{status.names.recovery_region}: the evidence cannot be read: {status.evidence.reason}"
     elif status.evidence and status.evidence[0].evidence.verdict != "PASS":
-        yield f"the last evidence is a FAIL: `dr evidence show {status.evidence[0].name} ...` says why"
+        names, name = status.names, status.evidence[0].name
+        place = f"--bucket {names.evidence_bucket_name} --region {names.recovery_region}"
+        yield f"the last evidence is a FAIL: `dr evidence show {name} {place} --database {names.instance_identifier}`"
 
 
 def _tiers(status: Status) -> Iterator[str]:

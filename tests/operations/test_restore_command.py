@@ -241,7 +241,6 @@ def a_backup(identifier: str, *, hours: tuple[int, int]) -> AutomatedBackup:
         replicated=False,
         earliest=noon + timedelta(hours=hours[0]),
         latest=noon + timedelta(hours=hours[1]),
-        storage_type="gp3",
     )
 
 
