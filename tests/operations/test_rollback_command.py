@@ -20,7 +20,7 @@ from tests.operations.conftest import Dr, error_of
 if TYPE_CHECKING:
     from mypy_boto3_ecs import ECSClient
 
-REGION = "ap-south-1"
+REGION, RECOVERY = "ap-south-1", "ap-southeast-1"
 ROLLBACK = ("rollback", "--environment", "prod")
 
 
@@ -117,6 +117,27 @@ def test_the_measured_time_is_held_against_tier_2(dr: Dr, service: Service) -> N
     facts = json.loads(dr(*ROLLBACK, "--json").stdout)
     assert 0 < facts["rto_measured_seconds"] <= time.monotonic() - began
     assert (facts["rto_target_seconds"], facts["verdict"]) == (1800, "PASS")
+
+
+def test_rollback_leaves_evidence_in_the_chain(dr: Dr, service: Service, cloud: Cloud, account: str) -> None:
+    """Without it `dr status` could never tell what tier 2 took."""
+    del service
+    s3, bucket = cloud.clients_of(account, RECOVERY).s3, f"duskspendr-prod-evidence-{account}"
+    s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": RECOVERY})
+    facts = json.loads(dr(*ROLLBACK, "--json").stdout)
+    place = ("--bucket", bucket, "--region", RECOVERY, "--database", "duskspendr-prod", "--json")
+    assert json.loads(dr("evidence", "verify", *place).stdout)["records"] == 1
+    record = json.loads(dr("evidence", "show", facts["evidence"], *place).stdout)
+    assert (record["drill"], record["verdict"], record["lab"]) == ("rollback", "PASS", True)
+    [objective] = record["objectives"]
+    assert (objective["tier"], objective["rto_measured_seconds"]) == (2, facts["rto_measured_seconds"])
+
+
+def test_bucket_that_cannot_be_written_to_fails_no_rollback(dr: Dr, service: Service) -> None:
+    result = dr(*ROLLBACK)
+    assert result.exit_code == 0, result.output
+    assert result.stdout.splitlines()[-1].startswith("no evidence was kept")
+    assert service.revision == 2
 
 
 def test_a_rollback_that_runs_already_is_waited_for_and_not_stopped(dr: Dr, service: Service) -> None:
