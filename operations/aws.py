@@ -25,7 +25,7 @@ from botocore.exceptions import (
 )
 
 from operations.terminal import InputError
-from recovery.active_region import active_region, find_instance
+from recovery.instances import active_region, find_instance
 from recovery.names import PRIMARY_REGION, RECOVERY_REGION, Names
 
 if TYPE_CHECKING:

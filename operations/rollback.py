@@ -54,7 +54,7 @@ def rollback(
         wanted = _read_revision(to)
         with aws_in(RECOVERY_REGION, f"to find out where {environment} serves"):
             names, region = serving_names(environment)
-        with aws_in(region, f"to roll back {SERVICE} of {environment} (what was begun goes on: ask again)"):
+        with aws_in(region, f"to roll back {SERVICE} of {environment} in {region} (what was begun goes on: ask again)"):
             ecs: ECSClient = client("ecs", region)
             parameter = names.schema_version_parameter
             history = read_history(ecs, client("ssm", region), schema_version_parameter=parameter)

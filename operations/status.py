@@ -24,9 +24,9 @@ from operations.terminal import (
 )
 from recovery import status as states
 from recovery.evidence.page import duration, moment
+from recovery.instances import Instance, find_instance
 from recovery.names import RECOVERY_REGION, Names
 from recovery.status import (
-    Instance,
     Measured,
     Record,
     RegionAnswers,
@@ -90,7 +90,7 @@ class _Asked:
         backup, cloudwatch = client("backup", region), client("cloudwatch", region)
         questions: dict[str, Callable[[], Any]] = {
             "stacks": lambda: states.stacks(cloudformation, names),
-            "instance": lambda: states.instance(rds, identifier),
+            "instance": lambda: find_instance(rds, identifier),
             "automated_backup": lambda: states.automated_backup(rds, names),
             "snapshot": lambda: states.snapshot(backup, vault),
             "alarms": lambda: states.open_alarms(cloudwatch, names),

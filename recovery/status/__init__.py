@@ -3,14 +3,12 @@
 from recovery.status.findings import Measured, TierStatus, findings, serving_region, tier_statuses
 from recovery.status.questions import (
     Answer,
-    Instance,
     Record,
     RegionAnswers,
     Status,
     Unanswered,
     automated_backup,
     evidence,
-    instance,
     open_alarms,
     replica_lag,
     snapshot,
@@ -19,7 +17,6 @@ from recovery.status.questions import (
 
 __all__ = [
     "Answer",
-    "Instance",
     "Measured",
     "Record",
     "RegionAnswers",
@@ -29,7 +26,6 @@ __all__ = [
     "automated_backup",
     "evidence",
     "findings",
-    "instance",
     "open_alarms",
     "replica_lag",
     "serving_region",

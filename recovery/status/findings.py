@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 
 from recovery import objectives
 from recovery.evidence.page import duration, moment
+from recovery.instances import Instance, active_region
 from recovery.objectives import TIERS, Tier
-from recovery.status.questions import Instance, RegionAnswers, Status, Unanswered
+from recovery.status.questions import RegionAnswers, Status, Unanswered
 
 # A stack in one of these is whole; UPDATE_ROLLBACK_COMPLETE is too, but not what was last deployed.
 _WHOLE = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE"}
@@ -42,10 +43,7 @@ class TierStatus:
 def serving_region(status: Status) -> str | None:
     """Where the product is served from; None when the recovery region cannot say whether its replica was promoted."""
     standby = status.recovery.instance
-    if isinstance(standby, Unanswered):
-        return None
-    promoted = standby is not None and standby.source is None
-    return status.names.recovery_region if promoted else status.names.primary_region
+    return None if isinstance(standby, Unanswered) else active_region(status.names, standby)
 
 
 def tier_statuses(status: Status) -> list[TierStatus]:

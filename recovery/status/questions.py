@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
-from recovery.active_region import find_instance
 from recovery.evidence import Evidence
 from recovery.evidence.bucket import EvidenceBucket
 from recovery.evidence.chain import folder, is_record
+from recovery.instances import Instance
 from recovery.names import Names
 from recovery.point_in_time import read_backups
 from recovery.recovery_points import USABLE, RecoveryPoint
@@ -40,15 +40,6 @@ class Unanswered:
 
 T = TypeVar("T")
 Answer: TypeAlias = T | Unanswered
-
-
-@dataclass(frozen=True, kw_only=True)
-class Instance:
-    """A DB instance; ``source`` is the ARN or identifier it replicates, None for a primary."""
-
-    identifier: str
-    status: str
-    source: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,20 +79,6 @@ def stacks(cloudformation: "CloudFormationClient", names: Names) -> dict[str, st
     pages = cloudformation.get_paginator("describe_stacks").paginate()
     found = {each["StackName"]: each["StackStatus"] for page in pages for each in page["Stacks"]}
     return {name: str(status) for name, status in found.items() if name in names.all_stacks}
-
-
-def instance(rds: "RDSClient", identifier: str) -> Instance | None:
-    """The environment's instance of the region."""
-    found = find_instance(rds, identifier)
-    return (
-        None
-        if found is None
-        else Instance(
-            identifier=identifier,
-            status=found.get("DBInstanceStatus", ""),
-            source=found.get("ReadReplicaSourceDBInstanceIdentifier") or None,
-        )
-    )
 
 
 def automated_backup(rds: "RDSClient", names: Names) -> datetime | None:

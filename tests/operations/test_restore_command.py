@@ -97,14 +97,14 @@ def test_lost_answer_to_the_request_is_no_second_restore(
 ) -> None:
     """The look before finds nothing, and RDS says that the instance exists: it is the one asked for."""
     first, looks = restore(dr, moment), 0
-    real = run.find_instance
+    real = run.describe_instance
 
     def late(rds: Any, name: str) -> Any:
         nonlocal looks
         looks += 1
         return None if looks == 1 else real(rds, name)
 
-    monkeypatch.setattr(run, "find_instance", late)
+    monkeypatch.setattr(run, "describe_instance", late)
     assert restore(dr, moment)["instance"] == first["instance"]
     del prod
 
@@ -180,12 +180,12 @@ def test_restore_that_fails_is_status_1_and_says_how_to_remove_it(
     dr: Dr, prod: Deployed, moment: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     restore(dr, moment)
-    real = run.find_instance
+    real = run.describe_instance
 
     def failed(rds: Any, name: str) -> Any:
         return (real(rds, name) or {}) | {"DBInstanceStatus": "incompatible-network"}
 
-    monkeypatch.setattr(run, "find_instance", failed)
+    monkeypatch.setattr(run, "describe_instance", failed)
     result = dr("restore", "--environment", "prod", "--at", moment.isoformat(), "--json")
     assert result.exit_code == 1
     assert list(json.loads(result.stdout)["next"]) == ["remove"]

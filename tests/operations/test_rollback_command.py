@@ -11,10 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 from lab.cloud import Cloud
+from operations import aws
+from recovery.instances import Instance
 from recovery.names import CLUSTER, SCHEMA_VERSION_LABEL, SERVICE
-from recovery.rollback import run
+from recovery.rollback import history, run
 from tests.operations.conftest import Dr, error_of
 
 if TYPE_CHECKING:
@@ -188,8 +191,11 @@ def test_revision_older_than_the_recorded_schema_is_refused_unless_forced(
     assert service.revision == 2
 
 
-def test_schema_that_came_with_a_failed_deployment_counts(dr: Dr, service: Service) -> None:
-    """Its migration ran, and nobody undid it."""
+def test_schema_that_came_with_a_failed_deployment_counts(
+    dr: Dr, service: Service, record: Callable[[str], None]
+) -> None:
+    """Its migration ran, and nobody undid it, whatever was recorded before."""
+    record("1")
     service.deploy(2, ends="hangs", wait="IN_PROGRESS")
     assert "the database is at schema version 2" in error_of(dr(*ROLLBACK), 1)
     assert service.statuses[0] == "IN_PROGRESS"
@@ -250,7 +256,11 @@ def test_deregistered_revision_is_refused(dr: Dr, service: Service) -> None:
     assert f"found {SERVICE}:1 deregistered" in error_of(dr(*ROLLBACK, "--to", "1", "--force"), 1)
 
 
-def test_history_of_many_deployments_is_read_to_its_end(dr: Dr, service: Service) -> None:
+def test_history_of_many_deployments_is_read_to_its_end(
+    dr: Dr, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of more pages than one, and of more revisions than are described at a time."""
+    monkeypatch.setattr(history, "_DEPLOYMENTS_A_CALL", 10)
     for _ in range(25):
         service.deploy(ends="hangs", wait="IN_PROGRESS")
     service.deploy()
@@ -277,6 +287,30 @@ def test_what_is_no_environment_is_refused(dr: Dr, account: str, environment: st
 def test_environment_without_the_service_is_refused(dr: Dr, account: str) -> None:
     del account
     assert "ClusterNotFoundException" in error_of(dr(*ROLLBACK))
+
+
+def test_after_a_failover_the_recovery_regions_service_is_rolled_back(
+    dr: Dr, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del service
+
+    def promoted(*_: object) -> Instance:
+        return Instance(identifier="duskspendr-prod-replica", status="available", source=None)
+
+    monkeypatch.setattr(aws, "find_instance", promoted)
+    assert "of prod in ap-southeast-1" in error_of(dr(*ROLLBACK))
+
+
+def test_recovery_region_that_does_not_answer_holds_no_rollback_up(
+    dr: Dr, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del service
+
+    def silent(*_: object) -> Instance:
+        raise EndpointConnectionError(endpoint_url="https://rds.ap-southeast-1.amazonaws.com")
+
+    monkeypatch.setattr(aws, "find_instance", silent)
+    assert json.loads(dr(*ROLLBACK, "--dry-run", "--json").stdout)["region"] == REGION
 
 
 def test_missing_credentials_are_one_line(dr: Dr, account: str, monkeypatch: pytest.MonkeyPatch) -> None:

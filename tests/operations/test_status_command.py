@@ -19,6 +19,7 @@ from typer.testing import Result
 from lab.cloud import Cloud, running_cloud
 from lab.polling import wait_for
 from operations import aws
+from recovery import instances
 from recovery.evidence import judge
 from recovery.evidence.bucket import EvidenceBucket
 from recovery.evidence.chain import keep, record_key
@@ -266,12 +267,12 @@ def test_promoted_replica_makes_its_region_the_active_one(
     dr: Dr, prod: Deployed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     del prod
-    real = aws.find_instance
+    real = instances.describe_instance
 
-    def stripped(rds: Any, name: str) -> Any:
+    def promoted(rds: Any, name: str) -> Any:
         return {**(real(rds, name) or {}), "ReadReplicaSourceDBInstanceIdentifier": ""}
 
-    monkeypatch.setattr("recovery.status.questions.find_instance", stripped)
+    monkeypatch.setattr(instances, "describe_instance", promoted)
     facts = status(dr)
     assert facts["active_region"] == RECOVERY_REGION
     assert facts["findings"][0].endswith("both take writes: fence the one that does not serve")
