@@ -139,9 +139,10 @@ def _outcome_facts(outcome: Outcome) -> dict[str, Any]:
 def _outcome_line(plan: Plan, outcome: Outcome) -> Text:
     verdict = outcome.objective.verdict
     style = STATUS_STYLES["passed" if verdict == "PASS" else "failed"]
-    took, allowed = duration(outcome.duration.total_seconds()), duration(APPLICATION.rto.total_seconds())
     if outcome.succeeded:
-        return Text.assemble((verdict, style), f" {plan.target} runs after {took} of the {allowed} RTO of tier 2")
+        took, allowed = duration(outcome.objective.rto_measured_seconds), duration(APPLICATION.rto.total_seconds())
+        return Text.assemble((verdict, style), f" {plan.target} runs: RTO {took} of {allowed}, tier 2")
+    took = duration(outcome.duration.total_seconds())
     why = f" ({outcome.reason})" if outcome.reason else ""
     return Text.assemble(
         (verdict, style),

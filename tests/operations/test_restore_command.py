@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.exceptions import ClientError
+from botocore.session import Session
+from botocore.stub import Stubber
 
 from lab.cloud import running_cloud
-from recovery.names import PRIMARY_REGION, RECOVERY_REGION
+from recovery.names import PRIMARY_REGION, RECOVERY_REGION, Names
 from recovery.point_in_time import run, settings
-from recovery.point_in_time.backups import AutomatedBackup, choose_backup
+from recovery.point_in_time.backups import AutomatedBackup, choose_backup, read_backups
 from tests.operations.conftest import Dr, error_of, sign_in
 from tests.operations.deployed import Deployed, deploy
 
@@ -257,3 +259,12 @@ def test_restored_name_is_one_that_rds_takes(prod: Deployed, moment: datetime) -
     assert name == name.lower()
     assert len(name) <= 63
     assert "--" not in name
+
+
+def test_instance_that_never_had_a_backup_is_no_error() -> None:
+    """RDS may say so with an empty list or with a fault of its own."""
+    rds: Any = Session().create_client("rds", region_name="r", aws_access_key_id="x", aws_secret_access_key="x")
+    with Stubber(rds) as stubber:
+        stubber.add_response("describe_db_instance_automated_backups", {"DBInstanceAutomatedBackups": []})
+        stubber.add_client_error("describe_db_instance_automated_backups", "DBInstanceAutomatedBackupNotFound")
+        assert read_backups(rds, Names(environment="prod", account="1")) == []

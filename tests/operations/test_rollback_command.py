@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -236,6 +237,19 @@ def test_rollback_that_does_not_end_in_time_fails_unmeasured(
     monkeypatch.setattr(run.time, "monotonic", lambda: next(ticks))
     facts = json.loads(dr(*ROLLBACK, "--json").stdout)
     assert (facts["verdict"], facts["status"], facts["rto_measured_seconds"]) == ("FAIL", "IN_PROGRESS", None)
+
+
+def test_clocks_that_differ_leave_a_rollback_unmeasured() -> None:
+    now = datetime.now(UTC)
+    outcome = run.Outcome(
+        deployment_arn="arn",
+        status="SUCCESSFUL",
+        reason="",
+        succeeded=True,
+        started_at=now,
+        ended_at=now - timedelta(seconds=3),
+    )
+    assert outcome.objective.rto_measured_seconds is None
 
 
 def test_first_deployment_has_nothing_to_return_to(dr: Dr, cloud: Cloud, account: str) -> None:
