@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal, cast
 
+from recovery import names
 from recovery.optional_checks import CHECK_NAMES, unknown_checks
 from recovery.windows import occurrences, overlap, starts
 from settings import (
@@ -40,14 +41,15 @@ class Environment:
     ``account``, ``domain`` and ``sign_in`` are None until :func:`select` reads them from the context; without a
     ``sign_in`` devices sign in at a user pool of the deployment. ``active_region`` is where the application serves:
     change it after a failover, so that no later deploy undoes the failover. The ``optional_checks`` of a restore may be
-    left not proven, where an extension cannot be had, say; what fails is never excused.
+    left not proven, where an extension cannot be had, say; what fails is never excused. ``fault_experiments`` deploys
+    templates that break the primary on purpose, for whoever starts one.
     """
 
     name: str
     account: str | None = None
-    primary_region: str = "ap-south-1"
-    recovery_region: str = "ap-southeast-1"
-    active_region: str = "ap-south-1"
+    primary_region: str = names.PRIMARY_REGION
+    recovery_region: str = names.RECOVERY_REGION
+    active_region: str = names.PRIMARY_REGION
     database: Database
     snapshots: Snapshots = field(default_factory=Snapshots)
     service: Service
@@ -59,6 +61,7 @@ class Environment:
     log_retention_days: LogRetentionDays = 90
     evidence_retention_days: int = 90
     optional_checks: tuple[str, ...] = ()
+    fault_experiments: bool = False
     bundle_lambda_dependencies: bool = True
     destroyable: bool = False
     account_must_be_explicit: bool = False
@@ -139,6 +142,7 @@ DEV = Environment(
 )
 STAGING = Environment(
     name="staging",
+    fault_experiments=True,
     database=Database(instance_class="db.t4g.large"),
     service=Service(image="unreleased"),
     alarm_emails=(ON_CALL,),

@@ -1,7 +1,7 @@
 """How ``dr`` speaks: results on standard output, progress and errors on standard error, JSON when asked for."""
 
 import json
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
@@ -11,8 +11,9 @@ from rich.console import Console
 from rich.text import Text
 
 from recovery.database import without_secrets
+from recovery.refusal import RefusedError
 
-# What `dr verify` exits with, and of it only the last for every other command that could not do its work.
+# Of 0, 1 and 2, every command's last is for what it could not do; 1 is for what it found, refused or saw fail.
 EXIT_PASSED, EXIT_FAILED, EXIT_COULD_NOT = 0, 1, 2
 
 STATUS_STYLES = {"passed": "green", "failed": "bold red", "not_proven": "yellow"}
@@ -36,6 +37,18 @@ def answer(value: dict[str, Any], *, as_json: bool, lines: list[str | Text]) -> 
         say(line)
 
 
+def aligned(rows: Sequence[tuple[str, ...]], *, styles: Mapping[str, str] | None = None) -> list[str | Text]:
+    """Aligned columns, whole on any width: a name that is cut off could not be pasted. ``styles`` are of words."""
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    lines: list[str | Text] = []
+    for row in rows:
+        cells = zip(row, widths, strict=True)
+        line = Text("  ").join(Text(cell.ljust(width), style=(styles or {}).get(cell, "")) for cell, width in cells)
+        line.rstrip()
+        lines.append(line)
+    return lines
+
+
 @contextmanager
 def progress(title: str) -> Generator[Callable[[str], None]]:
     """Show on a terminal what long work is at; elsewhere stay silent."""
@@ -49,7 +62,7 @@ def progress(title: str) -> Generator[Callable[[str], None]]:
 
 @contextmanager
 def one_error(*, dsn: str, as_json: bool) -> Generator[None]:
-    """Turn whatever goes wrong into one line without secrets or traceback, and exit status 2."""
+    """Turn whatever goes wrong into one line without secrets or traceback, and exit status 2; 1 for a refusal."""
     try:
         yield
     except (typer.Exit, typer.Abort, KeyboardInterrupt):
@@ -64,6 +77,8 @@ def one_error(*, dsn: str, as_json: bool) -> Generator[None]:
     except psycopg.errors.InsufficientPrivilege as error:
         reason = without_secrets(error.diag.message_primary or str(error), dsn)
         _stop(f"the role may not do this ({reason}): use one with more rights", as_json)
+    except RefusedError as refusal:
+        _stop(str(refusal), as_json, kind="refused", status=EXIT_FAILED)
     except (psycopg.Error, OSError, ValueError, RuntimeError) as error:
         _stop(without_secrets(str(error), dsn), as_json)
     # Status 1 says that a restore is proven bad; a defect of ours must never read like that.
@@ -71,9 +86,9 @@ def one_error(*, dsn: str, as_json: bool) -> Generator[None]:
         _stop(f"dr itself broke, please report it: {type(error).__name__}: {without_secrets(str(error), dsn)}", as_json)
 
 
-def _stop(message: str, as_json: bool) -> NoReturn:
+def _stop(message: str, as_json: bool, *, kind: str = "error", status: int = EXIT_COULD_NOT) -> NoReturn:
     if as_json:
-        typer.echo(json.dumps({"error": message}))
+        typer.echo(json.dumps({kind: message}))
     else:
-        Console(stderr=True, highlight=False, soft_wrap=True).print(Text(f"error: {message}"))
-    raise typer.Exit(EXIT_COULD_NOT)
+        Console(stderr=True, highlight=False, soft_wrap=True).print(Text(f"{kind}: {message}"))
+    raise typer.Exit(status)

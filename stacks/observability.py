@@ -12,12 +12,16 @@ from continuity.announcements import Announcements
 from continuity.dashboard import ContinuityDashboard
 from continuity.deployment import Deployment
 from continuity.device_signals import DeviceSignals
+from continuity.fault_experiments import FaultExperiments
 from continuity.signals import Signals
 from stacks.regional_stack import RegionalStack
 
 
 class ObservabilityStack(RegionalStack):
-    """Topic, alarms, announcements and the dashboard. The pulse is watched here only while this region serves."""
+    """Topic, alarms, announcements and the dashboard. The pulse is watched here only while this region serves.
+
+    So are the experiments: after a failover there is no primary here to break.
+    """
 
     def __init__(
         self,
@@ -36,6 +40,7 @@ class ObservabilityStack(RegionalStack):
         device_api: apigateway.HttpApi,
         lost_device_events: sqs.IQueue,
         serving: bool,
+        fault_experiments: bool,
     ) -> None:
         super().__init__(scope, id, deployment=deployment, region=region)
         names = deployment.names
@@ -60,4 +65,6 @@ class ObservabilityStack(RegionalStack):
         announcements.failed_deployments()
         announcements.database_events(names.instance_identifier)
 
+        if fault_experiments and serving:
+            FaultExperiments(self, "FaultExperiments", deployment=deployment)
         ContinuityDashboard(self, "Continuity", deployment=deployment)

@@ -7,10 +7,10 @@ from continuity.api_service import Image, PublicName, Scale
 from continuity.buckets import EvidenceStore
 from continuity.deployment import Deployment
 from continuity.device_api import DeviceLimits
-from continuity.names import Names
 from continuity.postgres import Calendar, InstanceSize
 from continuity.sign_in import SignIn
 from environments import Environment
+from recovery.names import Names
 from stacks.application import ApplicationStack
 from stacks.backup import BackupStack
 from stacks.database import DatabaseStack
@@ -54,7 +54,9 @@ class RecoveryStage(Stage):
             backup_window=e.database.backup_window,
             maintenance_window=e.database.maintenance_window,
         )
-        image = Image(repository_name=e.service.repository, version=e.service.image)
+        image = Image(
+            repository_name=e.service.repository, version=e.service.image, schema_version=e.service.schema_version
+        )
         full_scale = Scale(minimum=e.service.min_tasks, maximum=e.service.max_tasks)
         pilot_light = Scale(minimum=1, maximum=e.service.max_tasks)
         sign_in = SignIn(issuer=e.sign_in.issuer, audience=e.sign_in.audience) if e.sign_in else None
@@ -136,7 +138,10 @@ class RecoveryStage(Stage):
             device_api=devices.api,
             lost_device_events=devices.lost_events,
             serving=not e.serves_from_recovery,
+            fault_experiments=e.fault_experiments,
         )
+        if e.fault_experiments:
+            observability.add_stack_dependency(application)  # whose alarms stop an experiment
         standby = RecoveryStandbyStack(
             self,
             "RecoveryStandby",

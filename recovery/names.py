@@ -1,16 +1,27 @@
 """Fixed names, and the ARNs built from them, of everything another region or a person has to find.
 
 No stack exports anything across regions: what the other region needs has a name that both can compute, so that a dead
-region never blocks a deploy of the living one. Everything else is named by CloudFormation.
+region never blocks a deploy of the living one; the ``dr`` command goes by the same names. Everything else is named by
+CloudFormation.
 """
 
 from dataclasses import dataclass
 
+# Spec 20 names the recovery region; the product context the primary.
+PRIMARY_REGION = "ap-south-1"
+RECOVERY_REGION = "ap-southeast-1"
 CLUSTER = "DuskSpendr-cluster"
 SERVICE = "DuskSpendr-api"
+# The label of the application's container that declares the newest schema of the database its image can work with.
+SCHEMA_VERSION_LABEL = "app.duskspendr.schema-version"
 METRIC_NAMESPACE = "DuskSpendr/Continuity"
 DATABASE_NAME = "duskspendr"
 MASTER_USER = "duskspendr_admin"
+CA_CERTIFICATE = "rds-ca-rsa2048-g1"
+LOG_EXPORTS = ("postgresql", "upgrade")
+# In the order of their deployment.
+_PRIMARY_STACKS = ("Network", "Database", "Backup", "Application", "DeviceBackups", "Observability")
+_RECOVERY_STACKS = ("RecoveryFoundation", "RecoveryStandby")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,8 +30,8 @@ class Names:
 
     environment: str
     account: str
-    primary_region: str
-    recovery_region: str
+    primary_region: str = PRIMARY_REGION
+    recovery_region: str = RECOVERY_REGION
 
     @property
     def prefix(self) -> str:
@@ -46,6 +57,11 @@ class Names:
     def master_secret_name(self) -> str:
         """The database's master credentials; the replica of the secret has the same name."""
         return f"{self.prefix}/database/master"
+
+    @property
+    def schema_version_parameter(self) -> str:
+        """The SSM parameter of each region in which whoever migrates the database records its schema version."""
+        return f"/{self.prefix}/database/schema-version"
 
     @property
     def primary_vault_name(self) -> str:
@@ -93,9 +109,19 @@ class Names:
         return f"{self.prefix}-restore-verification"
 
     @property
-    def restore_test_subnet_group_name(self) -> str:
-        """The subnet group of a region that restores are put into, by AWS Backup and by operators."""
+    def restored_name(self) -> str:
+        """The subnet, security and parameter group of a region that AWS Backup and operators restore into."""
         return f"{self.prefix}-restored"
+
+    def stacks_in(self, region: str) -> tuple[str, ...]:
+        """The names of the environment's stacks in one of its two regions."""
+        found = _RECOVERY_STACKS if region == self.recovery_region else _PRIMARY_STACKS
+        return tuple(f"{self.environment}-{stack}" for stack in found)
+
+    @property
+    def all_stacks(self) -> tuple[str, ...]:
+        """The names of the environment's stacks."""
+        return self.stacks_in(self.primary_region) + self.stacks_in(self.recovery_region)
 
     def recovery_key_alias(self, purpose: str) -> str:
         """The alias of the recovery region's key for ``purpose``: database, evidence or device-backups."""
@@ -104,6 +130,14 @@ class Names:
     def alarm_topic_arn(self, region: str) -> str:
         """The alarm topic of ``region``, for stacks that are deployed before it."""
         return f"arn:aws:sns:{region}:{self.account}:{self.alarm_topic_name}"
+
+    def state_machine_arn(self, region: str) -> str:
+        """The verification of ``region``."""
+        return f"arn:aws:states:{region}:{self.account}:stateMachine:{self.state_machine_name}"
+
+    def alarm_arn(self, region: str, subject: str) -> str:
+        """An alarm, for stacks that do not make it."""
+        return f"arn:aws:cloudwatch:{region}:{self.account}:alarm:{self.alarm_name(subject)}"
 
     def alarm_name(self, subject: str) -> str:
         """The name under which a person or a service finds an alarm."""
