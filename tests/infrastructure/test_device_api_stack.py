@@ -140,7 +140,7 @@ def test_app_is_a_public_client_that_signs_in_with_a_code(assembly: Assembly) ->
     assert client["AllowedOAuthFlows"] == ["code"]
     assert client["AllowedOAuthScopes"] == ["openid"]
     assert client["ExplicitAuthFlows"] == ["ALLOW_REFRESH_TOKEN_AUTH"]
-    assert all(url.startswith("http://127.0.0.1:") for url in client["CallbackURLs"])
+    assert all(url.startswith("http://localhost:") for url in client["CallbackURLs"])
 
 
 def test_environment_with_an_issuer_of_its_own_takes_its_tokens_and_has_no_pool(tmp_path: Path) -> None:
