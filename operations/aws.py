@@ -106,8 +106,12 @@ def serving_names(environment: str) -> tuple[Names, str]:
 def is_silence(error: Exception) -> bool:
     """Whether the region did not answer, rather than refuse."""
     if isinstance(error, ClientError):
-        return error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= _SILENT_STATUS
+        return _http_status(error) >= _SILENT_STATUS
     return isinstance(error, (ConnectionError, HTTPClientError))
+
+
+def _http_status(error: ClientError) -> int:
+    return error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
 
 
 def reason(error: Exception, region: str | None) -> str:
@@ -115,7 +119,8 @@ def reason(error: Exception, region: str | None) -> str:
     if isinstance(error, _NO_CREDENTIALS):
         return f"no usable AWS credentials ({error}): sign in, or set AWS_PROFILE"
     if is_silence(error):
-        return f"{region or 'the region'} does not answer ({type(error).__name__}): see whether the region is down"
+        how = f"HTTP {_http_status(error)}" if isinstance(error, ClientError) else type(error).__name__
+        return f"{region or 'the region'} does not answer ({how}): see whether the region is down"
     if isinstance(error, ClientError):
         code = error.response.get("Error", {}).get("Code", "")
         if code in _BAD_CREDENTIALS:

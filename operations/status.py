@@ -62,7 +62,7 @@ class _Asked:
     def __init__(self, pool: ThreadPoolExecutor, names: Names, region: str, now: datetime) -> None:
         self._region = region
         recovery = region == names.recovery_region
-        identifier = names.replica_identifier if recovery else names.instance_identifier
+        identifier = names.identifier_in(region)
         vault = names.recovery_vault_name if recovery else names.primary_vault_name
         # Clients are safe to use from several threads, and not to make.
         cloudformation, rds = client("cloudformation", region), client("rds", region)

@@ -42,8 +42,7 @@ def read_settings(rds: "RDSClient", ec2: "EC2Client", names: Names) -> InstanceS
     The database itself there, or in the recovery region its replica, which is as large and set up alike. Raises
     botocore's ClientError or BotoCoreError.
     """
-    here = rds.meta.region_name
-    twin = names.instance_identifier if here == names.primary_region else names.replica_identifier
+    twin = names.identifier_in(rds.meta.region_name)
     found = describe_instance(rds, twin)
     groups = ec2.describe_security_groups(Filters=[{"Name": "group-name", "Values": [names.restored_name]}])
     proof = [group.get("GroupId", "") for group in groups["SecurityGroups"]]

@@ -86,7 +86,7 @@ def _is_silent(region: RegionAnswers) -> bool:
 def _silences(status: Status) -> Iterator[str]:
     for region in (status.primary, status.recovery):
         if _is_silent(region) and isinstance(region.stacks, Unanswered):
-            yield f"{region.name}: {region.stacks.reason}"
+            yield region.stacks.reason
 
 
 def _both_write(status: Status) -> Iterator[str]:

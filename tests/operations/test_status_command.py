@@ -286,7 +286,7 @@ def test_region_that_is_lost_is_one_line_and_the_other_is_shown(dr: Dr, monkeypa
         facts = status(dr)
         lines = [line for line in facts["findings"] if line.startswith(PRIMARY_REGION)]
         assert len(lines) == 1
-        assert "ap-south-1 does not answer" in lines[0]
+        assert lines[0] == "ap-south-1 does not answer (HTTP 503): see whether the region is down"
         assert facts["regions"][RECOVERY_REGION]["instance"]["identifier"] == prod.names.replica_identifier
         screen = dr("status", "--environment", "prod").stdout
         assert "unknown" in screen
