@@ -19,6 +19,8 @@ from lab.emulator.control import Control
 from lab.emulator.faults import Faults
 from lab.emulator.instances import Instances
 from lab.emulator.recorded import Recorder
+from lab.emulator.replication import Replication
+from lab.emulator.scaling import Scaling
 
 
 def main() -> None:
@@ -29,9 +31,12 @@ def main() -> None:
     recorder = Recorder()
     hooks.name_function_errors()
     faults = Faults()
-    for part in (instances, backup_api, recorder, faults):
+    replication = Replication(instances)
+    for part in (instances, replication, backup_api, recorder, faults, Scaling()):
         part.install()
-    hooks.wrap_application(Control(os.environ["LAB_ACCOUNT"], instances, backup_api, recorder, faults).wrap)
+    hooks.wrap_application(
+        Control(os.environ["LAB_ACCOUNT"], instances, backup_api, recorder, faults, replication).wrap
+    )
     _follow_parent(instances, folder)
     try:
         hooks.serve()
