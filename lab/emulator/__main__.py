@@ -19,6 +19,8 @@ from lab.emulator.control import Control
 from lab.emulator.faults import Faults
 from lab.emulator.instances import Instances
 from lab.emulator.recorded import Recorder
+from lab.emulator.replication import Replication
+from lab.emulator.scaling import Scaling
 from lab.emulator.service_deployments import ServiceDeployments
 
 
@@ -31,9 +33,12 @@ def main() -> None:
     hooks.name_function_errors()
     hooks.name_versions_in_s3_events()
     faults, service_deployments = Faults(), ServiceDeployments()
-    for part in (instances, backup_api, recorder, faults, service_deployments):
+    replication = Replication(instances)
+    for part in (instances, replication, backup_api, recorder, faults, service_deployments, Scaling()):
         part.install()
-    control = Control(os.environ["LAB_ACCOUNT"], instances, backup_api, recorder, faults, service_deployments)
+    control = Control(
+        os.environ["LAB_ACCOUNT"], instances, backup_api, recorder, faults, service_deployments, replication
+    )
     hooks.wrap_application(control.wrap)
     _follow_parent(instances, folder)
     try:
