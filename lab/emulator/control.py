@@ -86,30 +86,28 @@ class Control:
         }
 
     def _press(self, action: str, body: dict[str, Any]) -> Any:  # noqa: ANN401 - JSON
-        if action == "lose-region":
-            self._down.add(body["region"])
-            return self._instances.destroy_region(body["region"])
-        if action == "silence-region":
-            self._silent.add(body["region"])
-            return []
-        if action == "hear-region":
-            self._silent.discard(body["region"])
-            return []
-        if action == "run-backup-plan":
-            return self._backups.run_plan(body["plan_id"], body["rule"])
-        if action == "run-copies":
-            return self._backups.run_copies(body["plan_id"], body["rule"], body["backup_job_id"])
-        if action == "run-restore-test":
-            return self._backups.run_restore_test(body["plan"])
-        if action == "send-event":
-            return hooks.emit_event("aws.backup", "Restore Job State Change", body["detail"], [])
-        if action == "inject-faults":
-            return self._faults.inject(body["faults"])
-        if action == "next-deployments":
-            return self._service_deployments.decide(body["ending"])
-        if action == "change-recovery-point":
-            return self._backups.backups.change_point(body["arn"], body["status"], body["message"])
-        raise KeyError(action)
+        return self._buttons[action](body)
+
+    @property
+    def _buttons(self) -> dict[str, Callable[[dict[str, Any]], Any]]:
+        return {
+            "lose-region": self._lose_region,
+            "silence-region": lambda body: self._silent.add(body["region"]) or [],
+            "hear-region": lambda body: self._silent.discard(body["region"]) or [],
+            "run-backup-plan": lambda body: self._backups.run_plan(body["plan_id"], body["rule"]),
+            "run-copies": lambda body: self._backups.run_copies(body["plan_id"], body["rule"], body["backup_job_id"]),
+            "run-restore-test": lambda body: self._backups.run_restore_test(body["plan"]),
+            "send-event": lambda body: hooks.emit_event("aws.backup", "Restore Job State Change", body["detail"], []),
+            "inject-faults": lambda body: self._faults.inject(body["faults"]),
+            "next-deployments": lambda body: self._service_deployments.decide(body["ending"]),
+            "change-recovery-point": lambda body: self._backups.backups.change_point(
+                body["arn"], body["status"], body["message"]
+            ),
+        }
+
+    def _lose_region(self, body: dict[str, Any]) -> Any:  # noqa: ANN401 - JSON
+        self._down.add(body["region"])
+        return self._instances.destroy_region(body["region"])
 
 
 def _json(value: Any) -> bytes:  # noqa: ANN401 - JSON
