@@ -13,6 +13,9 @@ CLUSTER = "DuskSpendr-cluster"
 SERVICE = "DuskSpendr-api"
 METRIC_NAMESPACE = "DuskSpendr/Continuity"
 DATABASE_NAME = "duskspendr"
+DATABASE_PORT = 5432
+# The description of the rule that lets clients into the database: a failover removes it and writes it anew.
+CLIENTS_RULE = "PostgreSQL from clients"
 MASTER_USER = "duskspendr_admin"
 
 

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from lab.postgres import Cluster
 from recovery.bootstrap import bootstrap
@@ -30,7 +31,7 @@ def test_new_session_cannot_write_to_a_fenced_database(database: Connection, dsn
 
 
 def test_session_from_before_the_fence_is_ended(database: Connection, dsn: str, cluster: Cluster) -> None:
-    name = psycopg.conninfo.conninfo_to_dict(dsn)["dbname"]
+    name = conninfo_to_dict(dsn)["dbname"]
     with cluster.connect() as admin:
         admin.execute("CREATE ROLE plain_writer LOGIN PASSWORD 'x'")
     try:
