@@ -16,6 +16,9 @@ SERVICE = "DuskSpendr-api"
 SCHEMA_VERSION_LABEL = "app.duskspendr.schema-version"
 METRIC_NAMESPACE = "DuskSpendr/Continuity"
 DATABASE_NAME = "duskspendr"
+DATABASE_PORT = 5432
+# The description of the rule that lets clients into the database: a failover removes it and writes it anew.
+CLIENTS_RULE = "PostgreSQL from clients"
 MASTER_USER = "duskspendr_admin"
 CA_CERTIFICATE = "rds-ca-rsa2048-g1"
 LOG_EXPORTS = ("postgresql", "upgrade")

@@ -152,7 +152,8 @@ class Guard(Construct):
             role,
             {
                 f"IAM5[Resource::{retired}]": "An instance that steps aside in a failback is named by its epoch.",
-                f"IAM5[Resource::{self._arn('rds', 'og:default*')}]": "RDS names the default option group.",
+                f"IAM5[Resource::{self._arn('rds', 'og:default*')}]": "RDS itself names the default option"
+                " group of an engine.",
                 f"IAM5[Resource::{self._arn('rds', 'pg:*')}]": "CloudFormation names the parameter group; a replica is"
                 " made with the one that its predecessor has.",
                 f"IAM5[Resource::{self._arn('rds', 'subgrp:*')}]": "CloudFormation names the subnet group; a replica is"

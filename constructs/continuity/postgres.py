@@ -15,8 +15,14 @@ from constructs import Construct
 from continuity.acknowledgement import acknowledge
 from continuity.deployment import Deployment
 from continuity.network import Subnets
-from recovery.failover.site import INGRESS, PORT
-from recovery.names import CA_CERTIFICATE, DATABASE_NAME, LOG_EXPORTS, MASTER_USER
+from recovery.names import (
+    CA_CERTIFICATE,
+    CLIENTS_RULE,
+    DATABASE_NAME,
+    DATABASE_PORT,
+    LOG_EXPORTS,
+    MASTER_USER,
+)
 
 # The major is pinned, the minor is not: retired minors cannot be created any more, which would break a rebuild.
 MAJOR = "18"
@@ -94,7 +100,7 @@ class DatabaseAccess(Construct):
         self.clients = ec2.SecurityGroup(
             self, "Clients", vpc=vpc, description=f"{purpose}: clients", allow_all_outbound=False
         )
-        self._admit(self.clients, INGRESS)
+        self._admit(self.clients, CLIENTS_RULE)
 
     def guards(self) -> ec2.SecurityGroup:
         """One more group that is admitted: a failover closes the clients' way, and its guard still has to come in."""
@@ -105,8 +111,8 @@ class DatabaseAccess(Construct):
         return group
 
     def _admit(self, group: ec2.SecurityGroup, description: str) -> None:
-        self.instances.add_ingress_rule(group, ec2.Port.tcp(PORT), description)
-        group.add_egress_rule(self.instances, ec2.Port.tcp(PORT), "PostgreSQL")
+        self.instances.add_ingress_rule(group, ec2.Port.tcp(DATABASE_PORT), description)
+        group.add_egress_rule(self.instances, ec2.Port.tcp(DATABASE_PORT), "PostgreSQL")
         group.add_egress_rule(ec2.Peer.any_ipv4(), ec2.Port.tcp(443), "AWS APIs")
 
 

@@ -20,7 +20,7 @@ from recovery.failover import fence as fences
 from recovery.failover.epochs import Epoch
 from recovery.failover.fence import DatabaseState, Fenced
 from recovery.failover.preflight import InstanceFacts, SiteFacts
-from recovery.names import CLUSTER, SERVICE, Names
+from recovery.names import CLIENTS_RULE, CLUSTER, DATABASE_PORT, SERVICE, Names
 
 if TYPE_CHECKING:
     from mypy_boto3_ecs import ECSClient
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from mypy_boto3_rds import RDSClient
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
-PORT = 5432
-INGRESS = "PostgreSQL from clients"
 _SCALABLE = {
     "ServiceNamespace": "ecs",
     "ResourceId": f"service/{CLUSTER}/{SERVICE}",
@@ -210,12 +208,12 @@ class Site:
         """Give the clients their way to the database back, as the template has it."""
         with refused_as("InvalidPermission.Duplicate"):
             self.clients.ec2.authorize_security_group_ingress(
-                GroupId=self.instances_group, IpPermissions=self._ingress(INGRESS)
+                GroupId=self.instances_group, IpPermissions=self._ingress(CLIENTS_RULE)
             )
 
     def _ingress(self, description: str | None = None) -> list[dict[str, Any]]:
         pair = {"GroupId": self.clients_group} | ({"Description": description} if description else {})
-        return [{"IpProtocol": "tcp", "FromPort": PORT, "ToPort": PORT, "UserIdGroupPairs": [pair]}]
+        return [{"IpProtocol": "tcp", "FromPort": DATABASE_PORT, "ToPort": DATABASE_PORT, "UserIdGroupPairs": [pair]}]
 
     def pulse(self, *, on: bool) -> None:
         """Let the schedules of heartbeat and manifest run, or rest."""
