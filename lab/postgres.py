@@ -16,6 +16,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
 import psycopg
 from psycopg.conninfo import make_conninfo
 
@@ -183,8 +184,15 @@ class Cluster:
         pid = self.pid
         if pid is None:
             return
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(os.getpgid(pid), signal.SIGKILL)
+        with contextlib.suppress(psutil.NoSuchProcess):
+            postmaster = psutil.Process(pid)
+            postmaster.suspend()  # so that it starts no child meanwhile
+            # Each child has a session of its own, and would go on until it saw that the postmaster is gone.
+            processes = [postmaster, *postmaster.children(recursive=True)]
+            for process in processes:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.kill()
+            psutil.wait_procs(processes, timeout=STOP_TIMEOUT_SECONDS)
         self._wait_until_gone(STOP_TIMEOUT_SECONDS)
         (self.data / "postmaster.pid").unlink(missing_ok=True)
 
