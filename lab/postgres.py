@@ -184,16 +184,16 @@ class Cluster:
         pid = self.pid
         if pid is None:
             return
-        with contextlib.suppress(psutil.NoSuchProcess):
-            postmaster = psutil.Process(pid)
-            postmaster.suspend()  # so that it starts no child meanwhile
-            # Each child has a session of its own, and would go on until it saw that the postmaster is gone.
-            processes = [postmaster, *postmaster.children(recursive=True)]
-            for process in processes:
-                with contextlib.suppress(psutil.NoSuchProcess):
-                    process.kill()
-            psutil.wait_procs(processes, timeout=STOP_TIMEOUT_SECONDS)
+        os.kill(pid, signal.SIGSTOP)  # so that it starts no child meanwhile
+        # Each child has a session of its own, and would go on until it saw that the postmaster is gone.
+        children = psutil.Process(pid).children()
+        for number in (*(child.pid for child in children), pid):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(number, signal.SIGKILL)
         self._wait_until_gone(STOP_TIMEOUT_SECONDS)
+        deadline = time.monotonic() + STOP_TIMEOUT_SECONDS
+        while any(map(_runs, children)) and time.monotonic() < deadline:
+            time.sleep(0.01)
         (self.data / "postmaster.pid").unlink(missing_ok=True)
 
     def destroy(self) -> None:
@@ -251,6 +251,14 @@ class Cluster:
             with contextlib.suppress(ChildProcessError):  # reap it when it is our own child
                 os.waitpid(self.pid or 0, os.WNOHANG)
             time.sleep(0.02)
+
+
+def _runs(process: psutil.Process) -> bool:
+    """Whether it still does anything: one that init has not reaped yet does not."""
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _quoted(value: str) -> str:

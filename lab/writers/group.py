@@ -10,7 +10,7 @@ from typing import Self
 
 from lab.cloud import LabError
 from lab.polling import wait_for
-from lab.writers.ledger import Ledger, read_ledgers
+from lab.writers.ledger import Acknowledgement, Ledger, newest_acknowledgement, read_ledgers
 from lab.writers.process import DSN_VARIABLE
 
 STOP_TIMEOUT_SECONDS = 15
@@ -86,6 +86,10 @@ class Writers:
     def ledger(self) -> Ledger:
         """All their ledgers, as they are now."""
         return read_ledgers(self._ledgers)
+
+    def newest_acknowledgements(self) -> list[Acknowledgement | None]:
+        """The newest acknowledgement of each writer, None where the end of its ledger has none."""
+        return [newest_acknowledgement(path) for path in self._ledgers]
 
     def _began(self) -> bool | None:
         if any(process.poll() is not None for process in self._processes):

@@ -1,8 +1,8 @@
 """A writer's ledger, and what comes of holding it against a database that survived.
 
 A ledger is a file of JSON lines, each on disk before the writer goes on: ``sent`` before a commit is asked for,
-``acknowledged`` after the server said yes, ``error`` when it did not. A commit that was sent and never acknowledged is in
-doubt: it may be there or not, and neither is a loss.
+``acknowledged`` after the server said yes, ``error`` when it did not. A commit that was sent and never acknowledged is
+in doubt: it may be there or not, and neither is a loss.
 """
 
 import hashlib
@@ -19,6 +19,8 @@ import psycopg
 
 # Of a write's key, which stands in a column that nothing makes unique, so that a commit that comes twice shows.
 KEY_PREFIX = "ledger:"
+# Holds some lines of a ledger.
+TAIL_BYTES = 4096
 
 _SURVIVING = f"""
 SELECT description, user_id::text, account_id::text, amount_paisa, category FROM transactions
@@ -81,10 +83,11 @@ class Ledger:
         """The writes that must not be lost."""
         return [each for each in self.writes.values() if each.acknowledged is not None]
 
-    def first_acknowledged_after(self, moment: datetime) -> datetime | None:
-        """When a commit that was sent after ``moment`` was first acknowledged; None when none was."""
-        times = [each.acknowledged.at for each in self.writes.values() if each.acknowledged and each.sent_at > moment]
-        return min(times, default=None)
+    @property
+    def acknowledgements(self) -> list[Acknowledgement]:
+        """Every acknowledgement, in the order of time."""
+        found = (each.acknowledged for each in self.writes.values())
+        return sorted((each for each in found if each is not None), key=lambda each: each.at)
 
 
 class LedgerError(ValueError):
@@ -131,13 +134,29 @@ def read_ledgers(paths: Iterable[Path]) -> Ledger:
     return ledger
 
 
+def newest_acknowledgement(path: Path) -> Acknowledgement | None:
+    """The newest one among the last lines of a ledger, which may be growing."""
+    with path.open("rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL_BYTES))
+        lines = file.read().split(b"\n")[1:-1]
+    for line in reversed(lines):
+        found = json.loads(line)
+        if found["event"] == "acknowledged":
+            return _acknowledgement(found)
+    return None
+
+
+def _acknowledgement(line: dict[str, Any]) -> Acknowledgement:
+    return Acknowledgement(datetime.fromisoformat(line["at"]), int(line["server"]))
+
+
 def _enter(ledger: Ledger, line: dict[str, Any]) -> None:
     at = datetime.fromisoformat(line["at"])
     if line["event"] == "sent":
         ledger.writes[line["key"]] = Write(line["key"], line["sha256"], at)
     elif line["event"] == "acknowledged":
         sent = ledger.writes[line["key"]]
-        ledger.writes[sent.key] = Write(sent.key, sent.sha256, sent.sent_at, Acknowledgement(at, int(line["server"])))
+        ledger.writes[sent.key] = Write(sent.key, sent.sha256, sent.sent_at, _acknowledgement(line))
     else:
         ledger.refusals.append(Refusal(at, line["server"], line["sqlstate"], line["message"]))
 
