@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal, cast
 
+from recovery.names import PRIMARY_REGION, RECOVERY_REGION
 from recovery.optional_checks import CHECK_NAMES, unknown_checks
 from recovery.windows import occurrences, overlap, starts
 from settings import Database, Domain, Service, SettingsError, Snapshots, require, require_between
@@ -35,9 +36,9 @@ class Environment:
 
     name: str
     account: str | None = None
-    primary_region: str = "ap-south-1"
-    recovery_region: str = "ap-southeast-1"
-    active_region: str = "ap-south-1"
+    primary_region: str = PRIMARY_REGION
+    recovery_region: str = RECOVERY_REGION
+    active_region: str = PRIMARY_REGION
     database: Database
     snapshots: Snapshots = field(default_factory=Snapshots)
     service: Service

@@ -6,9 +6,9 @@ from constructs import Construct
 from continuity.api_service import Image, PublicName, Scale
 from continuity.buckets import EvidenceStore
 from continuity.deployment import Deployment
-from continuity.names import Names
 from continuity.postgres import Calendar, InstanceSize
 from environments import Environment
+from recovery.names import Names
 from stacks.application import ApplicationStack
 from stacks.backup import BackupStack
 from stacks.database import DatabaseStack

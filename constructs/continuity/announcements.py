@@ -8,8 +8,8 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from continuity.interfaces import publish
-from continuity.names import CLUSTER, SERVICE
 from recovery import objectives
+from recovery.names import CLUSTER, SERVICE
 
 # Event ids of an instance that tell of its availability, of its replication, or that only a restore may help.
 # https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_Events.Messages.html

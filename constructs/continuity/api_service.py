@@ -22,10 +22,10 @@ from continuity.acknowledgement import acknowledge
 from continuity.alarms import Missing, alarm
 from continuity.buckets import log_bucket
 from continuity.deployment import Deployment
-from continuity.names import CLUSTER, DATABASE_NAME, SERVICE
 from continuity.network import Subnets
 from continuity.postgres import DatabaseConnection
 from recovery import objectives
+from recovery.names import CLUSTER, DATABASE_NAME, SERVICE
 
 # Product context, row "application".
 CONTAINER_PORT = 3000

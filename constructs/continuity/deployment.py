@@ -6,7 +6,7 @@ from typing import Literal
 from aws_cdk import RemovalPolicy
 from aws_cdk import aws_logs as logs
 
-from continuity.names import Names
+from recovery.names import Names
 
 _RETENTIONS = {
     1: logs.RetentionDays.ONE_DAY,

@@ -14,8 +14,8 @@ from continuity.deployment import Deployment
 from continuity.interfaces import service_role
 from continuity.lambda_code import staged_code
 from continuity.lambda_layer import layer_folder
-from continuity.names import METRIC_NAMESPACE
 from continuity.network import Subnets
+from recovery.names import METRIC_NAMESPACE
 
 RUNTIME = lambda_.Runtime.PYTHON_3_13
 _ENI_ACTIONS = [

@@ -14,8 +14,8 @@ from constructs import Construct
 
 from continuity.acknowledgement import acknowledge
 from continuity.deployment import Deployment
-from continuity.names import DATABASE_NAME, MASTER_USER
 from continuity.network import Subnets
+from recovery.names import DATABASE_NAME, MASTER_USER
 
 PORT = 5432
 # The major is pinned, the minor is not: retired minors cannot be created any more, which would break a rebuild.

@@ -9,8 +9,8 @@ from constructs import Construct
 
 from continuity.alarms import Missing, alarm
 from continuity.deployment import Deployment
-from continuity.names import METRIC_NAMESPACE
 from recovery import objectives
+from recovery.names import METRIC_NAMESPACE
 
 MINUTE = Duration.minutes(1)
 GIB = 1024**3

@@ -6,6 +6,9 @@ region never blocks a deploy of the living one. Everything else is named by Clou
 
 from dataclasses import dataclass
 
+# Spec 20 names Singapore, the product context Mumbai.
+PRIMARY_REGION = "ap-south-1"
+RECOVERY_REGION = "ap-southeast-1"
 CLUSTER = "DuskSpendr-cluster"
 SERVICE = "DuskSpendr-api"
 METRIC_NAMESPACE = "DuskSpendr/Continuity"
@@ -19,8 +22,8 @@ class Names:
 
     environment: str
     account: str
-    primary_region: str
-    recovery_region: str
+    primary_region: str = PRIMARY_REGION
+    recovery_region: str = RECOVERY_REGION
 
     @property
     def prefix(self) -> str:
@@ -35,7 +38,7 @@ class Names:
     @property
     def instance_arn(self) -> str:
         """The primary database instance, as the recovery region's replica names its source."""
-        return f"arn:aws:rds:{self.primary_region}:{self.account}:db:{self.instance_identifier}"
+        return self.instance_arn_in(self.primary_region)
 
     @property
     def replica_identifier(self) -> str:
@@ -88,9 +91,56 @@ class Names:
         return f"{self.prefix}-restore-verification"
 
     @property
+    def failover_machine_name(self) -> str:
+        """The state machine of failover and failback, in the recovery region."""
+        return f"{self.prefix}-failover"
+
+    @property
+    def failover_machine_arn(self) -> str:
+        """The same, as a person's command starts it."""
+        return f"arn:aws:states:{self.recovery_region}:{self.account}:stateMachine:{self.failover_machine_name}"
+
+    @property
+    def failover_function_name(self) -> str:
+        """The function that does the machine's steps; asked directly, it looks and changes nothing."""
+        return f"{self.prefix}-failover-step"
+
+    @property
+    def guard_name(self) -> str:
+        """The function of a region that looks after its database, service and pulse."""
+        return f"{self.prefix}-guard"
+
+    @property
+    def promoted_check_name(self) -> str:
+        """The function of a region that checks the instance of the region itself."""
+        return f"{self.prefix}-check-instance"
+
+    @property
+    def heartbeat_rule_name(self) -> str:
+        """The schedule of a region's heartbeat."""
+        return f"{self.prefix}-heartbeat"
+
+    @property
+    def manifest_rule_name(self) -> str:
+        """The schedule of a region's manifest."""
+        return f"{self.prefix}-manifest"
+
+    @property
     def restore_test_subnet_group_name(self) -> str:
         """The subnet group of a region that restores are put into, by AWS Backup and by operators."""
         return f"{self.prefix}-restored"
+
+    def identifier_in(self, region: str) -> str:
+        """The instance of a region, whichever of the two is the primary now."""
+        return self.instance_identifier if region == self.primary_region else self.replica_identifier
+
+    def instance_arn_in(self, region: str) -> str:
+        """The same as an ARN."""
+        return f"arn:aws:rds:{region}:{self.account}:db:{self.identifier_in(region)}"
+
+    def other_region(self, region: str) -> str:
+        """The region that is not ``region``."""
+        return self.recovery_region if region == self.primary_region else self.primary_region
 
     def recovery_key_alias(self, purpose: str) -> str:
         """The alias of the recovery region's key for ``purpose``: database, evidence or device-backups."""
