@@ -20,15 +20,13 @@ from lab.documented import REPLICATED_BACKUPS
 from lab.drills.record import LAB_NOTE, check_record, versions
 from lab.executions import execute
 from lab.polling import wait_for
+from lab.pulse import Pulse
 from lab.readback import read_back
 from lab.recorded_types import RECORDED_TYPES
 from lab.restoration import Restored, restore_test, restore_to_latest, start_proof, wait_for_proof
 from lab.timeline import Timeline
 from recovery.evidence import CheckRecord, Evidence, this_operator
 
-# The deployed schedule beats once a minute. The drill beats once a second besides, so that it need not last minutes for
-# the pulse to date the loss.
-PULSE_SECONDS = 1.0
 TRAFFIC_SECONDS = 4.0
 BACKUP_STEP = "Weekly snapshot, copied to the recovery vault"
 
@@ -47,7 +45,7 @@ class RestoreDrill:
         started = datetime.now(UTC)
         deployment = self._deploy()
         master = self._fill(deployment)
-        with workload.Writer(master) as writer, _Pulse(self.cloud, deployment):
+        with workload.Writer(master) as writer, Pulse(self.cloud, deployment):
             self._take_manifest(deployment)
             self._back_up(deployment)
             with self.timeline.step("Traffic that no snapshot holds", deployment.primary_region) as step:
@@ -176,31 +174,6 @@ class RestoreDrill:
 
     def _record(self, name: str, detail: str, seconds: float, *, passed: bool = True) -> None:
         self.checks.append(check_record(name, detail, passed=passed, seconds=seconds))
-
-
-class _Pulse:
-    """Invokes the deployed heartbeat function once a second."""
-
-    def __init__(self, cloud: Cloud, deployment: Deployment) -> None:
-        self._beat = lambda: cloud.invoke(
-            deployment.primary_region, deployment.output("Database", "HeartbeatFunctionName")
-        )
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="pulse", daemon=True)
-
-    def __enter__(self) -> None:
-        self._beat()
-        self._thread.start()
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()  # without waiting: a beat that the disaster caught under way only times out
-
-    def _run(self) -> None:
-        while not self._stop.wait(PULSE_SECONDS):
-            try:
-                self._beat()
-            except LabError:
-                return  # the region is gone; that is the drill
 
 
 def master_dsn(cloud: Cloud, deployment: Deployment) -> str:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from operations import evidence
+from operations import drill, evidence
 from operations.arguments import Dsn, Json
 from operations.proof import manifest, verify
 from operations.recovery_points import recovery_points
@@ -66,4 +66,5 @@ def heartbeat(dsn: Dsn, as_json: Json = False) -> None:
 app.command()(manifest)
 app.command()(verify)
 app.command()(recovery_points)
+app.add_typer(drill.app, name="drill")
 app.add_typer(evidence.app, name="evidence")

@@ -1,17 +1,19 @@
 """``python -m lab drill``: the first drill, and under names of their own the others."""
 
+import json
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from lab.cloud import running_cloud
+from lab.cloud import Cloud, running_cloud
 from lab.documented import MULTI_AZ_FAILOVER, REPLICATED_BACKUPS, Documented
 from lab.drill import BACKUP_STEP, RestoreDrill
 from lab.drills.instance import KILLS, InstanceDrill
+from lab.drills.restore import MomentDrill
 from lab.drills.running import cleaned_up, exit_code, print_result, run_drill, write
 from lab.timeline import Timeline
 from recovery.evidence import Evidence
@@ -33,9 +35,20 @@ class Kind:
     name: str
     tier: Tier
     documented: tuple[Documented, ...]
+    run: Callable[[Timeline], Evidence]
 
 
-INSTANCE = Kind("instance", DATABASE, (MULTI_AZ_FAILOVER,))
+def _in_a_cloud(drill: Callable[[Cloud, Timeline], MomentDrill]) -> Callable[[Timeline], Evidence]:
+    def run(timeline: Timeline) -> Evidence:
+        with running_cloud() as cloud:
+            return drill(cloud, timeline).run()
+
+    return run
+
+
+INSTANCE = Kind("instance", DATABASE, (MULTI_AZ_FAILOVER,), lambda timeline: InstanceDrill(timeline).run())
+RESTORE = Kind("restore", FULL, (REPLICATED_BACKUPS,), _in_a_cloud(MomentDrill))
+DRILLS = (INSTANCE, RESTORE)
 
 
 @app.callback()
@@ -72,21 +85,39 @@ def drill(
 @app.command()
 def instance(kills: Kills = KILLS, output: Output = OUTPUT / INSTANCE.name, as_json: AsJson = False) -> None:
     """Tier 1: kill the primary of a synchronous pair at random moments; no acknowledged commit may be lost."""
-    evidence = _run(INSTANCE, output, lambda timeline: InstanceDrill(timeline, kills).run())
-    _finish([(evidence, output)], as_json=as_json)
+    _finish(
+        [_run(replace(INSTANCE, run=lambda timeline: InstanceDrill(timeline, kills).run()), output)], as_json=as_json
+    )
 
 
-def _run(kind: Kind, output: Path, run: Callable[[Timeline], Evidence]) -> Evidence:
+@app.command()
+def restore(output: Output = OUTPUT / RESTORE.name, as_json: AsJson = False) -> None:
+    """Restore to a moment under write load, in both regions: all of what was before it, nothing of what came after."""
+    _finish([_run(RESTORE, output)], as_json=as_json)
+
+
+@app.command("all")
+def every(
+    output: Annotated[Path, typer.Option(help="Folder of a folder for each drill.")] = OUTPUT,
+    as_json: Annotated[bool, typer.Option("--json", help="Print every drill's evidence instead of the table.")] = False,
+) -> None:
+    """Run every drill, one after the other. Exit 0: all PASS, 1: one FAIL, 2: the lab could not go on with one."""
+    _finish([_run(kind, output / kind.name) for kind in DRILLS], as_json=as_json, several=True)
+
+
+def _run(kind: Kind, output: Path) -> tuple[Evidence, Path]:
     timeline = Timeline()
+    timeline.note(f"drill {kind.name}")
     with cleaned_up(timeline):
-        evidence = run_drill(kind.name, kind.tier, timeline, lambda: run(timeline))
+        evidence = run_drill(kind.name, kind.tier, timeline, lambda: kind.run(timeline))
     write(output, evidence, timeline, documented=kind.documented)
-    return evidence
+    return evidence, output
 
 
-def _finish(drills: list[tuple[Evidence, Path]], *, as_json: bool) -> None:
+def _finish(drills: list[tuple[Evidence, Path]], *, as_json: bool, several: bool = False) -> None:
+    records = [evidence.model_dump(mode="json") for evidence, _ in drills]
     if as_json:
-        typer.echo(drills[0][0].model_dump_json(indent=2))
+        typer.echo(json.dumps({"drills": records} if several else records[0], indent=2))
     else:
         print_result(drills)
     raise typer.Exit(max(exit_code(evidence) for evidence, _ in drills))

@@ -29,8 +29,10 @@ WHERE application_name = %s AND state = 'streaming' AND sync_state = 'sync'
 
 SETTINGS = {
     "synchronous_commit": "on",
-    # What the standby still needs, and what pg_rewind needs to find where the two parted.
-    "wal_keep_size": "512MB",
+    # What the standby still needs, and what pg_rewind needs to find where the two parted: that is since the checkpoint
+    # that synchronizing them makes. It copies all that is kept, so no more than that.
+    "wal_keep_size": "32MB",
+    "min_wal_size": "2MB",
 }
 
 
@@ -43,7 +45,7 @@ class Pair:
 
     def start(self) -> None:
         """Make both; the standby streams, but no commit waits for it yet."""
-        self.primary.create()
+        self.primary.create("--wal-segsize", "1")
         self.primary.start()
         copy = self.standby.folder.parent / "base"
         base_backup(self.primary, copy)

@@ -80,19 +80,14 @@ def write(
 def print_result(drills: Sequence[tuple[Evidence, Path]]) -> None:
     """The objectives in one table, and every check that does not pass."""
     console = Console(highlight=False)
-    [title] = {evidence.drill for evidence, _ in drills} if len(drills) == 1 else {"all"}
-    table = Table(title=f"Drill {title}: figures of the lab, not of AWS")
-    named = len(drills) > 1
-    for heading in (
-        *(("Drill",) if named else ()),
-        *("Tier", "RTO target", "RTO measured (lab)", "RPO target", "RPO measured (lab)", "Verdict"),
-    ):
+    names = ", ".join(evidence.drill for evidence, _ in drills)
+    table = Table(title=f"Drill {names}: figures of the lab, not of AWS")
+    for heading in ("Tier", "RTO target", "RTO measured (lab)", "RPO target", "RPO measured (lab)", "Verdict"):
         table.add_column(heading)
     for evidence, _ in drills:
         for each in evidence.objectives:
             table.add_row(
-                *((evidence.drill,) if named else ()),
-                f"{each.tier} ({each.name})",
+                f"{each.tier} ({each.name})" if len(drills) == 1 else f"{evidence.drill}: {each.tier} ({each.name})",
                 duration(each.rto_target_seconds),
                 duration(each.rto_measured_seconds),
                 duration(each.rpo_target_seconds) if each.rpo_target_seconds is not None else "N/A",

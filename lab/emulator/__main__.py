@@ -18,6 +18,7 @@ from lab.emulator.backups import Backups
 from lab.emulator.control import Control
 from lab.emulator.faults import Faults
 from lab.emulator.instances import Instances
+from lab.emulator.reboots import Reboots
 from lab.emulator.recorded import Recorder
 
 
@@ -29,7 +30,7 @@ def main() -> None:
     recorder = Recorder()
     hooks.name_function_errors()
     faults = Faults()
-    for part in (instances, backup_api, recorder, faults):
+    for part in (instances, Reboots(instances), backup_api, recorder, faults):
         part.install()
     hooks.wrap_application(Control(os.environ["LAB_ACCOUNT"], instances, backup_api, recorder, faults).wrap)
     _follow_parent(instances, folder)

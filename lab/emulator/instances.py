@@ -224,12 +224,20 @@ class Instances:
             f"<{result}Result><DBInstanceAutomatedBackups>{''.join(items)}</DBInstanceAutomatedBackups></{result}Result>",
         )
 
+    def _automated_backup_here(self, source: str) -> AutomatedBackup | None:
+        region = hooks.region()
+        owned = (
+            each for each in self._automated.values() if each.source_region == region and f":{region}:" in each.arn
+        )
+        return next((each for each in owned if each.source_identifier == source), None)
+
     def _restore_to_point_in_time(self, parameters: hooks.Properties) -> hooks.Response:
         identifier = hooks.parameter(parameters, "TargetDBInstanceIdentifier")
         arn = hooks.parameter(parameters, "SourceDBInstanceAutomatedBackupsArn")
-        backup = self._automated.get(arn)
+        source = hooks.parameter(parameters, "SourceDBInstanceIdentifier")
+        backup = self._automated.get(arn) if arn else self._automated_backup_here(source)
         if backup is None:
-            return hooks.rds._error("DBInstanceAutomatedBackupNotFound", f"no automated backup {arn}", 404)
+            return hooks.rds._error("DBInstanceAutomatedBackupNotFound", f"no automated backup {arn or source}", 404)
         if (hooks.region(), identifier) in self._clusters:
             return hooks.rds._error("DBInstanceAlreadyExists", f"DB instance {identifier} already exists", 400)
         record = self.source_record(backup.source_region, backup.source_identifier)
