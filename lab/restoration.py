@@ -57,7 +57,8 @@ def _restore(cloud: Cloud, deployment: Deployment, region: str, suffix: str, mom
         "EnableIAMDatabaseAuthentication": True,
     }
     if region == deployment.primary_region:
-        request["SourceDBInstanceIdentifier"] = source
+        [instance] = rds.describe_db_instances(DBInstanceIdentifier=source)["DBInstances"]
+        request["SourceDbiResourceId"] = instance.get("DbiResourceId", "")
     else:
         backup = _automated_backup(cloud, deployment, region)
         request["SourceDBInstanceAutomatedBackupsArn"] = backup.get("DBInstanceAutomatedBackupsArn", "")

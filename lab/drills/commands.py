@@ -85,9 +85,11 @@ def drill(
 @app.command()
 def instance(kills: Kills = KILLS, output: Output = OUTPUT / INSTANCE.name, as_json: AsJson = False) -> None:
     """Tier 1: kill the primary of a synchronous pair at random moments; no acknowledged commit may be lost."""
-    _finish(
-        [_run(replace(INSTANCE, run=lambda timeline: InstanceDrill(timeline, kills).run()), output)], as_json=as_json
-    )
+
+    def run(timeline: Timeline) -> Evidence:
+        return InstanceDrill(timeline, kills).run()
+
+    _finish([_run(replace(INSTANCE, run=run), output)], as_json=as_json)
 
 
 @app.command()

@@ -224,20 +224,21 @@ class Instances:
             f"<{result}Result><DBInstanceAutomatedBackups>{''.join(items)}</DBInstanceAutomatedBackups></{result}Result>",
         )
 
-    def _automated_backup_here(self, source: str) -> AutomatedBackup | None:
+    def _automated_backup_of(self, resource_id: str) -> AutomatedBackup | None:
         region = hooks.region()
-        owned = (
-            each for each in self._automated.values() if each.source_region == region and f":{region}:" in each.arn
-        )
-        return next((each for each in owned if each.source_identifier == source), None)
+        here = (each for each in self._automated.values() if each.source_region == region and f":{region}:" in each.arn)
+        return next((each for each in here if self._resource_id(each) == resource_id), None)
+
+    def _resource_id(self, backup: AutomatedBackup) -> str:
+        return str(self._record(backup.source_region, backup.source_identifier).get("DbiResourceId"))
 
     def _restore_to_point_in_time(self, parameters: hooks.Properties) -> hooks.Response:
         identifier = hooks.parameter(parameters, "TargetDBInstanceIdentifier")
         arn = hooks.parameter(parameters, "SourceDBInstanceAutomatedBackupsArn")
-        source = hooks.parameter(parameters, "SourceDBInstanceIdentifier")
-        backup = self._automated.get(arn) if arn else self._automated_backup_here(source)
+        resource = hooks.parameter(parameters, "SourceDbiResourceId")
+        backup = self._automated.get(arn) or self._automated_backup_of(resource)
         if backup is None:
-            return hooks.rds._error("DBInstanceAutomatedBackupNotFound", f"no automated backup {arn or source}", 404)
+            return hooks.rds._error("DBInstanceAutomatedBackupNotFound", f"no automated backup {arn or resource}", 404)
         if (hooks.region(), identifier) in self._clusters:
             return hooks.rds._error("DBInstanceAlreadyExists", f"DB instance {identifier} already exists", 400)
         record = self.source_record(backup.source_region, backup.source_identifier)
