@@ -27,11 +27,13 @@ from lab.server import make_run_folder
 if TYPE_CHECKING:
     from mypy_boto3_backup import BackupClient
     from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_ecs import ECSClient
     from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_rds import RDSClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_ssm import SSMClient
     from mypy_boto3_stepfunctions import SFNClient
 
 START_TIMEOUT_SECONDS = 30
@@ -64,6 +66,10 @@ class Clients:
         return self._client("cloudformation")
 
     @cached_property
+    def ecs(self) -> "ECSClient":
+        return self._client("ecs")
+
+    @cached_property
     def events(self) -> "EventBridgeClient":
         return self._client("events")
 
@@ -82,6 +88,10 @@ class Clients:
     @cached_property
     def secrets(self) -> "SecretsManagerClient":
         return self._client("secretsmanager")
+
+    @cached_property
+    def ssm(self) -> "SSMClient":
+        return self._client("ssm")
 
     @cached_property
     def states(self) -> "SFNClient":
@@ -172,9 +182,13 @@ class Cloud:
     def clients(self, region: str) -> Clients:
         """boto3 clients for a region."""
         if region not in self._clients:
-            session = boto3.Session(aws_access_key_id=self.account, aws_secret_access_key="lab")  # noqa: S106
-            self._clients[region] = Clients(session, self.endpoint, region)
+            self._clients[region] = self.clients_of(self.account, region)
         return self._clients[region]
+
+    def clients_of(self, account: str, region: str) -> Clients:
+        """boto3 clients for a region of another account: the emulator has every one, empty until something is made."""
+        session = boto3.Session(aws_access_key_id=account, aws_secret_access_key="lab")  # noqa: S106
+        return Clients(session, self.endpoint, region)
 
     def press(self, button: str, region: str, **values: Any) -> Any:  # noqa: ANN401 - JSON
         """Do what AWS does by the clock (see :mod:`lab.emulator.control`). Raises :class:`LabError`."""

@@ -1,8 +1,5 @@
 """``dr drill``: the drills of the lab, and on AWS the failover of a Multi-AZ instance under a pulse."""
 
-# pyright: reportUnknownMemberType=false
-# boto3-stubs types the clients it is installed for; the overloads of all others are unknown.
-
 import os
 import subprocess
 import sys
@@ -14,12 +11,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
-import boto3
 import typer
-from botocore.exceptions import BotoCoreError, ClientError
 from rich.text import Text
 
 from operations.arguments import check_writable, write_whole
+from operations.aws import aws_in, client
 from operations.terminal import (
     EXIT_FAILED,
     EXIT_PASSED,
@@ -36,6 +32,7 @@ from recovery.evidence.page import duration, page_of
 from recovery.names import PRIMARY_REGION, Names
 from recovery.objectives import DATABASE
 from recovery.outage import BeatThrough, Outage, measure_outage
+from recovery.refusal import RefusedError
 from recovery.version import VERSION
 
 if TYPE_CHECKING:
@@ -89,7 +86,7 @@ def instance(
     """Tier 1: reboot a Multi-AZ instance with failover, and measure outage and loss by the pulse.
 
     Without --environment: kill the primary of a real pair in the lab, again and again; it takes the options of
-    `python -m lab drill instance`. Exit status: 0 PASS, 1 FAIL, 2 nothing was done, or it could not be measured.
+    `python -m lab drill instance`. Exit status: 0 PASS, 1 FAIL or refused, 2 it could not be done or measured.
     """
     if environment is None:
         _in_the_lab("instance", [*context.args, "--output", str(output), *(["--json"] if as_json else [])])
@@ -100,7 +97,8 @@ def instance(
             check_writable(output / name)
         identifier = Names(environment=environment, account="").identifier_in(region)
         started = datetime.now(UTC)
-        drilled = _on_aws(identifier, region, lambda rds: _fail_over(rds, identifier, region, dsn, confirm))
+        with aws_in(region, f"the instance {identifier} in {region}"):
+            drilled = _fail_over(client("rds", region), identifier, region, dsn, confirm)
         evidence = _evidence(environment, region, started, drilled)
         write_whole(output / "evidence.json", evidence.model_dump_json(indent=2) + "\n")
         write_whole(output / "report.html", page_of(evidence))
@@ -133,16 +131,6 @@ def _check_arguments(unknown: list[str], dsn: str) -> None:
         raise InputError("expected --dsn with --environment, found none: the pulse has to beat through the failover")
 
 
-def _on_aws(identifier: str, region: str, work: Callable[["RDSClient"], _Drilled]) -> _Drilled:
-    try:
-        return work(boto3.client("rds", region_name=region))
-    except (ClientError, BotoCoreError) as error:
-        raise InputError(
-            f"expected the instance {identifier} in {region}, found: {error}: check --environment, --region and the AWS"
-            " credentials"
-        ) from None
-
-
 def _fail_over(rds: "RDSClient", identifier: str, region: str, dsn: str, confirm: str | None) -> _Drilled:
     before = _describe(rds, identifier)
     _check_may_fail_over(before, identifier)
@@ -167,10 +155,12 @@ def _describe(rds: "RDSClient", identifier: str) -> "DBInstanceTypeDef":
 
 def _check_may_fail_over(found: "DBInstanceTypeDef", identifier: str) -> None:
     if not found.get("MultiAZ"):
-        raise InputError(f"expected {identifier} to be Multi-AZ, found a single one: a reboot would be an outage only")
+        raise RefusedError(
+            f"expected {identifier} to be Multi-AZ, found a single one: a reboot would be an outage only"
+        )
     status = found.get("DBInstanceStatus")
     if status != "available":
-        raise InputError(f"expected {identifier} to be available, found it {status}: wait until it is, and ask again")
+        raise RefusedError(f"expected {identifier} to be available, found it {status}: wait until it is, and ask again")
 
 
 def _confirm(found: "DBInstanceTypeDef", region: str, confirm: str | None) -> None:
@@ -184,7 +174,7 @@ def _confirm(found: "DBInstanceTypeDef", region: str, confirm: str | None) -> No
         )
         confirm = typer.prompt("Type its identifier to go on", err=True)
     if confirm != identifier:
-        raise InputError(f"expected {identifier} as confirmation, found {confirm}: nothing was rebooted")
+        raise RefusedError(f"expected {identifier} as confirmation, found {confirm}: nothing was rebooted")
 
 
 def _wait_for_zone(rds: "RDSClient", before: "DBInstanceTypeDef", step: Callable[[str], None]) -> "DBInstanceTypeDef":

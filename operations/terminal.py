@@ -11,8 +11,9 @@ from rich.console import Console
 from rich.text import Text
 
 from recovery.database import without_secrets
+from recovery.refusal import RefusedError
 
-# What `dr verify` exits with, and of it only the last for every other command that could not do its work.
+# Of 0, 1 and 2, every command's last is for what it could not do; 1 is for what it found, refused or saw fail.
 EXIT_PASSED, EXIT_FAILED, EXIT_COULD_NOT = 0, 1, 2
 
 STATUS_STYLES = {"passed": "green", "failed": "bold red", "not_proven": "yellow"}
@@ -49,7 +50,7 @@ def progress(title: str) -> Generator[Callable[[str], None]]:
 
 @contextmanager
 def one_error(*, dsn: str, as_json: bool) -> Generator[None]:
-    """Turn whatever goes wrong into one line without secrets or traceback, and exit status 2."""
+    """Turn whatever goes wrong into one line without secrets or traceback, and exit status 2; 1 for a refusal."""
     try:
         yield
     except (typer.Exit, typer.Abort, KeyboardInterrupt):
@@ -64,6 +65,8 @@ def one_error(*, dsn: str, as_json: bool) -> Generator[None]:
     except psycopg.errors.InsufficientPrivilege as error:
         reason = without_secrets(error.diag.message_primary or str(error), dsn)
         _stop(f"the role may not do this ({reason}): use one with more rights", as_json)
+    except RefusedError as refusal:
+        _stop(str(refusal), as_json, kind="refused", status=EXIT_FAILED)
     except (psycopg.Error, OSError, ValueError, RuntimeError) as error:
         _stop(without_secrets(str(error), dsn), as_json)
     # Status 1 says that a restore is proven bad; a defect of ours must never read like that.
@@ -71,9 +74,9 @@ def one_error(*, dsn: str, as_json: bool) -> Generator[None]:
         _stop(f"dr itself broke, please report it: {type(error).__name__}: {without_secrets(str(error), dsn)}", as_json)
 
 
-def _stop(message: str, as_json: bool) -> NoReturn:
+def _stop(message: str, as_json: bool, *, kind: str = "error", status: int = EXIT_COULD_NOT) -> NoReturn:
     if as_json:
-        typer.echo(json.dumps({"error": message}))
+        typer.echo(json.dumps({kind: message}))
     else:
-        Console(stderr=True, highlight=False, soft_wrap=True).print(Text(f"error: {message}"))
-    raise typer.Exit(EXIT_COULD_NOT)
+        Console(stderr=True, highlight=False, soft_wrap=True).print(Text(f"{kind}: {message}"))
+    raise typer.Exit(status)

@@ -1,7 +1,8 @@
 """Fixed names, and the ARNs built from them, of everything another region or a person has to find.
 
 No stack exports anything across regions: what the other region needs has a name that both can compute, so that a dead
-region never blocks a deploy of the living one. Everything else is named by CloudFormation.
+region never blocks a deploy of the living one; the ``dr`` command goes by the same names. Everything else is named by
+CloudFormation.
 """
 
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ PRIMARY_REGION = "ap-south-1"
 RECOVERY_REGION = "ap-southeast-1"
 CLUSTER = "DuskSpendr-cluster"
 SERVICE = "DuskSpendr-api"
+# The label of the application's container that declares the newest schema of the database its image can work with.
+SCHEMA_VERSION_LABEL = "app.duskspendr.schema-version"
 METRIC_NAMESPACE = "DuskSpendr/Continuity"
 DATABASE_NAME = "duskspendr"
 MASTER_USER = "duskspendr_admin"
@@ -49,6 +52,11 @@ class Names:
     def master_secret_name(self) -> str:
         """The database's master credentials; the replica of the secret has the same name."""
         return f"{self.prefix}/database/master"
+
+    @property
+    def schema_version_parameter(self) -> str:
+        """The SSM parameter of each region in which whoever migrates the database records its schema version."""
+        return f"/{self.prefix}/database/schema-version"
 
     @property
     def primary_vault_name(self) -> str:

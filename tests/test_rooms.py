@@ -22,9 +22,9 @@ def imports_of(module: str) -> set[str]:
 
 
 @pytest.mark.parametrize("module", ["environments", "settings"])
-def test_settings_know_only_objectives_windows_and_the_names_of_checks(module: str) -> None:
+def test_settings_know_only_objectives_windows_and_names(module: str) -> None:
     known = {".".join(name.split(".")[:2]) for name in imports_of(module) if not name.startswith("settings.")}
-    assert known <= {"recovery.objectives", "recovery.optional_checks", "recovery.windows"}
+    assert known <= {"recovery.names", "recovery.objectives", "recovery.optional_checks", "recovery.windows"}
 
 
 def test_app_only_builds_stages_from_environments() -> None:

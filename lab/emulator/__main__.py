@@ -20,6 +20,7 @@ from lab.emulator.faults import Faults
 from lab.emulator.instances import Instances
 from lab.emulator.reboots import Reboots
 from lab.emulator.recorded import Recorder
+from lab.emulator.service_deployments import ServiceDeployments
 
 
 def main() -> None:
@@ -29,10 +30,11 @@ def main() -> None:
     backup_api = BackupApi(Backups(folder / "recovery-points", instances))
     recorder = Recorder()
     hooks.name_function_errors()
-    faults = Faults()
-    for part in (instances, Reboots(instances), backup_api, recorder, faults):
+    faults, service_deployments = Faults(), ServiceDeployments()
+    for part in (instances, Reboots(instances), backup_api, recorder, faults, service_deployments):
         part.install()
-    hooks.wrap_application(Control(os.environ["LAB_ACCOUNT"], instances, backup_api, recorder, faults).wrap)
+    control = Control(os.environ["LAB_ACCOUNT"], instances, backup_api, recorder, faults, service_deployments)
+    hooks.wrap_application(control.wrap)
     _follow_parent(instances, folder)
     try:
         hooks.serve()

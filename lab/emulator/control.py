@@ -15,6 +15,7 @@ from lab.emulator.backups import RefusedError
 from lab.emulator.faults import Faults
 from lab.emulator.instances import Instances
 from lab.emulator.recorded import Recorder
+from lab.emulator.service_deployments import ServiceDeployments
 
 _JSON = {"content-type": "application/json"}
 
@@ -23,13 +24,20 @@ class Control:
     """ASGI middleware: answers ``/_lab/`` itself, fails what is signed for a region that is down, passes the rest."""
 
     def __init__(
-        self, account: str, instances: Instances, backup_api: BackupApi, recorder: Recorder, faults: Faults
+        self,
+        account: str,
+        instances: Instances,
+        backup_api: BackupApi,
+        recorder: Recorder,
+        faults: Faults,
+        service_deployments: ServiceDeployments,
     ) -> None:
         self._account = account
         self._instances = instances
         self._backups = backup_api
         self._recorder = recorder
         self._faults = faults
+        self._service_deployments = service_deployments
         self._down: set[str] = set()
 
     def wrap(self, application: Application) -> Application:
@@ -82,6 +90,8 @@ class Control:
             return hooks.emit_event("aws.backup", "Restore Job State Change", body["detail"], [])
         if action == "inject-faults":
             return self._faults.inject(body["faults"])
+        if action == "next-deployments":
+            return self._service_deployments.decide(body["ending"])
         if action == "change-recovery-point":
             return self._backups.backups.change_point(body["arn"], body["status"], body["message"])
         raise KeyError(action)

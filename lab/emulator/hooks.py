@@ -24,6 +24,7 @@ _lambda_runtime: Any = import_module("ministack.core.lambda_runtime")
 _eventbridge: Any = import_module("ministack.services.eventbridge")
 rds: Any = import_module("ministack.services.rds")
 backup: Any = import_module("ministack.services.backup")
+_ecs: Any = import_module("ministack.services.ecs")
 
 
 def region() -> str:
@@ -86,6 +87,37 @@ def handle_on_worker_threads(resource_types: set[str]) -> None:
 def handle_rds_action(action: str, handler: Callable[[Properties], Response]) -> None:
     """Answer an RDS API action. ``handler`` gets the query parameters, each a list of values."""
     rds._ACTION_MAP[action] = handler
+
+
+def handle_ecs_action(action: str, handler: Callable[[Properties], Response]) -> None:
+    """Answer an ECS API action. ``handler`` gets the request."""
+    _ecs._ACTION_MAP[action] = handler
+
+
+def before_ecs_action(action: str, work: Callable[[], object]) -> None:
+    """Do ``work`` before the emulator answers an ECS API action."""
+    original = _ecs._ACTION_MAP[action]
+
+    def handle(request: Properties) -> Response:
+        work()
+        return original(request)
+
+    _ecs._ACTION_MAP[action] = handle
+
+
+def ecs_services() -> list[dict[str, Any]]:
+    """The emulator's own records of the current region's ECS services."""
+    return list(_ecs._services.values())
+
+
+def json_answer(value: Properties) -> Response:
+    """An answer of a JSON API."""
+    return _responses.json_response(value)
+
+
+def json_error(code: str, message: str) -> Response:
+    """A refusal of a JSON API."""
+    return _responses.error_response_json(code, message, 400)
 
 
 def handle_backup_requests(handler: Callable[[str, list[str], Properties, Properties], Response | None]) -> None:

@@ -1,0 +1,126 @@
+"""How ``dr`` reaches AWS: an environment's names, clients that give up, and one line for what AWS refuses."""
+
+# pyright: reportUnknownMemberType=false
+# boto3-stubs types the clients it is installed for; the overloads of all others are unknown.
+
+import re
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import boto3
+import typer
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionError,  # noqa: A004 - botocore's own
+    CredentialRetrievalError,
+    HTTPClientError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    ProfileNotFound,
+    SSOTokenLoadError,
+    TokenRetrievalError,
+)
+
+from operations.terminal import InputError
+from recovery.active_region import active_region, find_instance
+from recovery.names import Names
+
+if TYPE_CHECKING:
+    from mypy_boto3_rds import RDSClient
+
+Environment = Annotated[str, typer.Option(help="The environment, as prod or staging.", show_default=False)]
+
+# A region that is down mostly does not answer at all: whoever waits for it at night waits this long, twice.
+_CONNECT_SECONDS, _READ_SECONDS, _ATTEMPTS = 3, 10, 2
+_NO_CREDENTIALS = (
+    NoCredentialsError,
+    PartialCredentialsError,
+    CredentialRetrievalError,
+    ProfileNotFound,
+    SSOTokenLoadError,
+    TokenRetrievalError,
+)
+_BAD_CREDENTIALS = {
+    "AuthFailure",
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "IncompleteSignature",
+    "InvalidAccessKeyId",
+    "InvalidClientTokenId",
+    "MissingAuthenticationToken",
+    "RequestExpired",
+    "SignatureDoesNotMatch",
+    "UnrecognizedClientException",
+}
+_SILENT_STATUS = 500
+
+
+def client(service: Any, region: str) -> Any:  # noqa: ANN401 - the caller says which client it is
+    """A client that gives up soon. Safe to use from a thread of its own."""
+    config = Config(
+        connect_timeout=_CONNECT_SECONDS,
+        read_timeout=_READ_SECONDS,
+        retries={"total_max_attempts": _ATTEMPTS, "mode": "standard"},
+    )
+    # A session of its own: making clients of the default one from several threads is not safe.
+    session: Any = boto3.Session()
+    return session.client(service, region_name=region, config=config)
+
+
+def names_of(environment: str, region: str) -> Names:
+    """The environment's names, in the account of the credentials.
+
+    Raises :class:`InputError` for what is no environment's name, botocore's ClientError or BotoCoreError.
+    """
+    if not re.fullmatch(r"[a-z][a-z0-9-]{0,19}", environment):
+        raise InputError(f"--environment: expected a name such as prod or staging, found {environment!r}")
+    return Names(environment=environment, account=client("sts", region).get_caller_identity()["Account"])
+
+
+def serving_names(environment: str) -> tuple[Names, str]:
+    """The environment's names and the region it serves from now; errors as of :func:`names_of`."""
+    region = Names(environment=environment, account="").recovery_region
+    try:
+        names = names_of(environment, region)
+        rds: RDSClient = client("rds", region)
+        return names, active_region(names, find_instance(rds, names.replica_identifier))
+    except (BotoCoreError, ClientError) as error:
+        if not is_silence(error):
+            raise
+    # Where the recovery region does not answer, the other serves.
+    names = names_of(environment, Names(environment=environment, account="").primary_region)
+    return names, names.primary_region
+
+
+def is_silence(error: Exception) -> bool:
+    """Whether the region did not answer, rather than refuse."""
+    if isinstance(error, ClientError):
+        return error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= _SILENT_STATUS
+    return isinstance(error, (ConnectionError, HTTPClientError))
+
+
+def reason(error: Exception, region: str) -> str:
+    """What AWS said, as what was found and what to do, in one line."""
+    if isinstance(error, _NO_CREDENTIALS):
+        return f"no usable AWS credentials ({error}): sign in, or set AWS_PROFILE"
+    if is_silence(error):
+        return f"{region} does not answer ({type(error).__name__}): see whether the region is down"
+    if isinstance(error, ClientError):
+        code = error.response.get("Error", {}).get("Code", "")
+        if code in _BAD_CREDENTIALS:
+            return f"AWS refuses the credentials ({code}): sign in again"
+        if "AccessDenied" in code or "UnauthorizedOperation" in code:
+            return f"the credentials may not do this ({error}): use a role that may"
+    return f"{error}: check the names, the region and the AWS credentials"
+
+
+@contextmanager
+def aws_in(region: str, what: str) -> Generator[None]:
+    """Say in one line what AWS refuses. Raises :class:`InputError` for it."""
+    try:
+        yield
+    except (ClientError, BotoCoreError) as error:
+        raise InputError(f"expected {what}, found: {reason(error, region)}") from None

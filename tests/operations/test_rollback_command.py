@@ -1,0 +1,282 @@
+"""``dr rollback`` against the lab's ECS, which answers for the history of a service and ends deployments as told."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from lab.cloud import Cloud
+from recovery.names import CLUSTER, SCHEMA_VERSION_LABEL, SERVICE
+from recovery.rollback import run
+from tests.operations.conftest import Dr, error_of
+
+if TYPE_CHECKING:
+    from mypy_boto3_ecs import ECSClient
+
+REGION = "ap-south-1"
+ROLLBACK = ("rollback", "--environment", "prod")
+
+
+@dataclass
+class Service:
+    """The application's service, deployed by hand as the templates would."""
+
+    cloud: Cloud
+    ecs: "ECSClient"
+
+    def register(self, schema_version: int | None = 1) -> str:
+        labels = {} if schema_version is None else {SCHEMA_VERSION_LABEL: str(schema_version)}
+        container = {"name": "Api", "image": "api:1", "dockerLabels": labels}
+        found = self.ecs.register_task_definition(family=SERVICE, containerDefinitions=[container])  # type: ignore[list-item]
+        return found["taskDefinition"].get("taskDefinitionArn", "")
+
+    def create(self, schema_version: int | None = 1) -> None:
+        self.ends("succeeds")
+        self.ecs.create_cluster(clusterName=CLUSTER)
+        self.ecs.create_service(
+            cluster=CLUSTER, serviceName=SERVICE, taskDefinition=self.register(schema_version), desiredCount=1
+        )
+        self.wait_for("SUCCESSFUL")
+
+    def deploy(self, schema_version: int | None = 1, *, ends: str = "succeeds", wait: str = "SUCCESSFUL") -> None:
+        self.ends(ends)
+        self.ecs.update_service(cluster=CLUSTER, service=SERVICE, taskDefinition=self.register(schema_version))
+        self.wait_for(wait)
+
+    def ends(self, ending: str) -> None:
+        self.cloud.press("next-deployments", REGION, ending=ending)
+
+    @property
+    def statuses(self) -> list[str]:
+        """Of every deployment, the newest first."""
+        found = self.ecs.list_service_deployments(cluster=CLUSTER, service=SERVICE)["serviceDeployments"]
+        return [str(each.get("status")) for each in found]
+
+    def wait_for(self, status: str) -> None:
+        deadline = time.monotonic() + 10
+        while self.statuses[0] != status:
+            assert time.monotonic() < deadline, self.statuses
+            time.sleep(0.02)
+
+    @property
+    def revision(self) -> int:
+        """The revision that the service is set to."""
+        [found] = self.ecs.describe_services(cluster=CLUSTER, services=[SERVICE])["services"]
+        return int(found.get("taskDefinition", "").rpartition(":")[2])
+
+
+@pytest.fixture
+def service(cloud: Cloud, account: str, monkeypatch: pytest.MonkeyPatch) -> Service:
+    """Revisions 1, 2 and 3, each deployed well."""
+    monkeypatch.setattr(run, "POLL_SECONDS", 0.02)
+    service = Service(cloud, cloud.clients_of(account, REGION).ecs)
+    service.create()
+    service.deploy()
+    service.deploy()
+    return service
+
+
+@pytest.fixture
+def record(cloud: Cloud, account: str) -> Callable[[str], None]:
+    """Record the database's schema version, as a migration does."""
+    ssm = cloud.clients_of(account, REGION).ssm
+
+    def put(value: str) -> None:
+        ssm.put_parameter(Name="/duskspendr-prod/database/schema-version", Value=value, Type="String", Overwrite=True)
+
+    return put
+
+
+def test_without_a_deployment_the_newest_earlier_revision_that_completed_is_deployed(dr: Dr, service: Service) -> None:
+    service.deploy(ends="fails", wait="ROLLBACK_SUCCESSFUL")  # 4, never completed
+    service.deploy()  # 5
+    service.ecs.deregister_task_definition(taskDefinition=f"{SERVICE}:3")
+    result = dr(*ROLLBACK)
+    assert result.exit_code == 0, result.output
+    assert f"update the service from {SERVICE}:5 to {SERVICE}:2" in result.stdout
+    assert (service.revision, service.statuses[0]) == (2, "SUCCESSFUL")
+
+
+def test_deployment_under_way_is_stopped_and_rolled_back(dr: Dr, service: Service) -> None:
+    service.deploy(ends="hangs", wait="IN_PROGRESS")
+    facts = json.loads(dr(*ROLLBACK, "--json").stdout)
+    assert (facts["way"], facts["to"], facts["status"]) == ("stop", f"{SERVICE}:3", "ROLLBACK_SUCCESSFUL")
+    assert (service.revision, service.statuses[0]) == (3, "ROLLBACK_SUCCESSFUL")
+
+
+def test_the_measured_time_is_held_against_tier_2(dr: Dr, service: Service) -> None:
+    del service
+    began = time.monotonic()
+    facts = json.loads(dr(*ROLLBACK, "--json").stdout)
+    assert 0 < facts["rto_measured_seconds"] <= time.monotonic() - began
+    assert (facts["rto_target_seconds"], facts["verdict"]) == (1800, "PASS")
+
+
+def test_a_rollback_that_runs_already_is_waited_for_and_not_stopped(dr: Dr, service: Service) -> None:
+    """Stopping it would bring the faulty revision back."""
+    service.ends("hangs")
+    service.ecs.update_service(cluster=CLUSTER, service=SERVICE, taskDefinition=f"{SERVICE}:2")
+    service.wait_for("IN_PROGRESS")
+    facts = json.loads(dr(*ROLLBACK, "--dry-run", "--json").stdout)
+    assert (facts["way"], facts["to"]) == ("join", f"{SERVICE}:2")
+    assert service.statuses[0] == "IN_PROGRESS"
+
+
+def test_a_second_call_joins_what_the_first_began(dr: Dr, service: Service) -> None:
+    service.deploy(ends="hangs", wait="IN_PROGRESS")
+    service.ecs.stop_service_deployment(
+        serviceDeploymentArn=service.ecs.list_service_deployments(cluster=CLUSTER, service=SERVICE)[
+            "serviceDeployments"
+        ][0].get("serviceDeploymentArn", ""),
+        stopType="ROLLBACK",
+    )
+    result = dr(*ROLLBACK)
+    assert result.exit_code == 0, result.output
+    assert f"wait for the rollback to {SERVICE}:3" in result.stdout
+
+
+def test_dry_run_changes_nothing(dr: Dr, service: Service) -> None:
+    result = dr(*ROLLBACK, "--dry-run")
+    assert result.exit_code == 0
+    assert result.stdout.splitlines()[-1] == "nothing was done: this was --dry-run"
+    assert (service.revision, len(service.statuses)) == (3, 3)
+
+
+def test_named_revision_is_deployed(dr: Dr, service: Service) -> None:
+    assert dr(*ROLLBACK, "--to", "1").exit_code == 0
+    assert service.revision == 1
+
+
+def test_revision_older_than_the_recorded_schema_is_refused_unless_forced(
+    dr: Dr, service: Service, record: Callable[[str], None]
+) -> None:
+    record("2")
+    refusal = error_of(dr(*ROLLBACK), 1)
+    assert refusal.startswith("refused: the database is at schema version 2, and DuskSpendr-api:2 declares no newer")
+    assert service.revision == 3
+    result = dr(*ROLLBACK, "--force")
+    assert result.exit_code == 0, result.output
+    assert "overruled: the database is at schema version 2" in result.stdout
+    assert service.revision == 2
+
+
+def test_schema_that_came_with_a_failed_deployment_counts(dr: Dr, service: Service) -> None:
+    """Its migration ran, and nobody undid it."""
+    service.deploy(2, ends="hangs", wait="IN_PROGRESS")
+    assert "the database is at schema version 2" in error_of(dr(*ROLLBACK), 1)
+    assert service.statuses[0] == "IN_PROGRESS"
+
+
+def test_revision_that_declares_no_schema_is_not_proven_and_refused(dr: Dr, service: Service) -> None:
+    service.deploy(None)
+    service.deploy()
+    assert "it is not proven that DuskSpendr-api:4 can work" in error_of(dr(*ROLLBACK), 1)
+
+
+def test_schema_version_that_is_no_number_is_refused(dr: Dr, service: Service, record: Callable[[str], None]) -> None:
+    del service
+    record("two")
+    assert "expected a whole number in the SSM parameter" in error_of(dr(*ROLLBACK), 1)
+
+
+def test_revision_that_never_completed_is_refused_unless_forced(dr: Dr, service: Service) -> None:
+    service.deploy(ends="fails", wait="ROLLBACK_SUCCESSFUL")
+    assert f"{SERVICE}:4 completed no deployment" in error_of(dr(*ROLLBACK, "--to", "4"), 1)
+    service.ends("succeeds")
+    assert dr(*ROLLBACK, "--to", "4", "--force").exit_code == 0
+
+
+def test_rollback_that_ecs_rolls_back_itself_is_a_failure(dr: Dr, service: Service) -> None:
+    service.ends("fails")
+    result = dr(*ROLLBACK)
+    assert result.exit_code == 1
+    assert "the deployment is ROLLBACK_SUCCESSFUL, expected SUCCESSFUL" in result.stdout
+    assert service.revision == 3
+
+
+def test_rollback_that_does_not_end_in_time_fails_unmeasured(
+    dr: Dr, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service.ends("hangs")
+    ticks = iter(range(0, 10**6, 600))
+    monkeypatch.setattr(run.time, "monotonic", lambda: next(ticks))
+    facts = json.loads(dr(*ROLLBACK, "--json").stdout)
+    assert (facts["verdict"], facts["status"], facts["rto_measured_seconds"]) == ("FAIL", "IN_PROGRESS", None)
+
+
+def test_first_deployment_has_nothing_to_return_to(dr: Dr, cloud: Cloud, account: str) -> None:
+    service = Service(cloud, cloud.clients_of(account, REGION).ecs)
+    service.create()
+    assert "expected an ACTIVE revision before DuskSpendr-api:1" in error_of(dr(*ROLLBACK), 1)
+
+
+def test_another_revision_than_the_way_back_is_refused_while_a_deployment_runs(dr: Dr, service: Service) -> None:
+    service.deploy(ends="hangs", wait="IN_PROGRESS")
+    assert "the way back from it leads to DuskSpendr-api:3, not to DuskSpendr-api:1" in error_of(
+        dr(*ROLLBACK, "--to", "1"), 1
+    )
+
+
+def test_deregistered_revision_is_refused(dr: Dr, service: Service) -> None:
+    service.ecs.deregister_task_definition(taskDefinition=f"{SERVICE}:1")
+    assert f"found {SERVICE}:1 deregistered" in error_of(dr(*ROLLBACK, "--to", "1", "--force"), 1)
+
+
+def test_history_of_many_deployments_is_read_to_its_end(dr: Dr, service: Service) -> None:
+    for _ in range(25):
+        service.deploy(ends="hangs", wait="IN_PROGRESS")
+    service.deploy()
+    facts = json.loads(dr(*ROLLBACK, "--dry-run", "--json").stdout)
+    assert (facts["from"], facts["to"]) == (f"{SERVICE}:29", f"{SERVICE}:3")
+
+
+@pytest.mark.parametrize("revision", ["0", "-1", "latest", "other:3", "3.5", ""])
+def test_what_is_no_revision_is_refused_before_anything_is_asked(dr: Dr, revision: str) -> None:
+    assert "--to: expected a revision such as 41" in error_of(dr(*ROLLBACK, f"--to={revision}"))
+
+
+def test_revision_that_does_not_exist_is_status_2(dr: Dr, service: Service) -> None:
+    del service
+    assert f"found none {SERVICE}:99" in error_of(dr(*ROLLBACK, "--to", "99"))
+
+
+@pytest.mark.parametrize("environment", ["", "Prod", "prod;", "a" * 30])
+def test_what_is_no_environment_is_refused(dr: Dr, account: str, environment: str) -> None:
+    del account
+    assert "--environment: expected a name such as prod" in error_of(dr("rollback", f"--environment={environment}"))
+
+
+def test_environment_without_the_service_is_refused(dr: Dr, account: str) -> None:
+    del account
+    assert "ClusterNotFoundException" in error_of(dr(*ROLLBACK))
+
+
+def test_missing_credentials_are_one_line(dr: Dr, account: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    del account
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    assert "found: no usable AWS credentials" in error_of(dr(*ROLLBACK))
+
+
+def test_ctrl_c_ends_only_the_waiting(service: Service) -> None:
+    command = [str(Path(sys.executable).with_name("dr")), *ROLLBACK]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        deadline = time.monotonic() + 30
+        while len(service.statuses) == 3:
+            assert time.monotonic() < deadline
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=10)
+    finally:
+        process.kill()
+    assert process.returncode == 130
+    assert "Traceback" not in errors
+    service.wait_for("SUCCESSFUL")
+    assert service.revision == 2
