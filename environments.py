@@ -31,7 +31,7 @@ class Environment:
     ``account`` and ``domain`` are None until :func:`select` reads them from the context. ``active_region`` is where the
     application serves: change it after a failover, so that no later deploy undoes the failover. The
     ``optional_checks`` of a restore may be left not proven, where an extension cannot be had, say; what fails is never
-    excused.
+    excused. ``fault_experiments`` deploys templates that break the primary on purpose, for whoever starts one.
     """
 
     name: str
@@ -48,6 +48,7 @@ class Environment:
     log_retention_days: LogRetentionDays = 90
     evidence_retention_days: int = 90
     optional_checks: tuple[str, ...] = ()
+    fault_experiments: bool = False
     bundle_lambda_dependencies: bool = True
     destroyable: bool = False
     account_must_be_explicit: bool = False
@@ -121,6 +122,7 @@ DEV = Environment(
 )
 STAGING = Environment(
     name="staging",
+    fault_experiments=True,
     database=Database(instance_class="db.t4g.large"),
     service=Service(image="unreleased"),
     alarm_emails=(ON_CALL,),

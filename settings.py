@@ -111,9 +111,14 @@ class Snapshots:
 
 @dataclass(frozen=True, kw_only=True)
 class Service:
-    """The application's container and its size. ``image`` is a tag or a ``sha256:`` digest in ``repository``."""
+    """The application's container and its size. ``image`` is a tag or a ``sha256:`` digest in ``repository``.
+
+    ``schema_version`` is the newest schema of the database that the image can work with; raise it with the image whose
+    deployment migrates. A rollback to a revision that declares less than the database has is refused.
+    """
 
     image: str
+    schema_version: int = 1
     repository: str = "duskspendr-api"
     min_tasks: int = 3
     max_tasks: int = 20
@@ -127,6 +132,13 @@ class Service:
             expected="a sha256: digest or a release's tag",
             found=self.image,
             action="A tag such as latest moves, so a rollback to an old task definition would not roll anything back.",
+        )
+        require(
+            self.schema_version >= 1,
+            "service.schema_version",
+            expected="the number of a migration, 1 or more",
+            found=self.schema_version,
+            action="A rollback counts on it: give the newest that the image can work with.",
         )
         bounds = "Autoscaling needs a minimum of at least one task that is not above max_tasks."
         require_between("service.min_tasks", 1, self.min_tasks, self.max_tasks, unit="tasks", action=bounds)

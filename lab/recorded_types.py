@@ -15,6 +15,7 @@ RECORDED_TYPES = {
     "AWS::EC2::SecurityGroupEgress": "no packet is filtered",
     "AWS::EC2::SecurityGroupIngress": "no packet is filtered",
     "AWS::ECR::ReplicationConfiguration": "no image is pulled",
+    "AWS::FIS::ExperimentTemplate": "nothing starts an experiment; the drills break things themselves",
     "AWS::KMS::ReplicaKey": "nothing is encrypted at rest",
     "AWS::Lambda::EventInvokeConfig": "no function is handed an event twice",
     "AWS::RDS::EventSubscription": "RDS events are not emitted",

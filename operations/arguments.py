@@ -29,20 +29,23 @@ FUTURE_ALLOWANCE = timedelta(minutes=5)
 
 
 def read_disaster_time(value: str | None) -> datetime:
-    """An ISO 8601 time with a zone, not in the future; now when there is none. Raises :class:`InputError`."""
+    """The time that :func:`read_past_time` reads; now when there is none. Raises :class:`InputError`."""
+    return datetime.now(UTC) if value is None else read_past_time("--disaster-time", value)
+
+
+def read_past_time(option: str, value: str) -> datetime:
+    """An ISO 8601 time with a zone, not in the future. Raises :class:`InputError`."""
     now = datetime.now(UTC)
-    if value is None:
-        return now
     example = "write it like 2026-03-01T04:05:06Z"
     try:
         time = datetime.fromisoformat(value)
     except ValueError:
-        raise InputError(f"--disaster-time: expected an ISO 8601 time, found {value!r}: {example}") from None
+        raise InputError(f"{option}: expected an ISO 8601 time, found {value!r}: {example}") from None
     if time.tzinfo is None:
-        raise InputError(f"--disaster-time: expected a time with its zone, found {value!r}: {example}")
+        raise InputError(f"{option}: expected a time with its zone, found {value!r}: {example}")
     if time > now + FUTURE_ALLOWANCE:
         raise InputError(
-            f"--disaster-time: expected a time in the past, found {value} while it is {now:%Y-%m-%dT%H:%M:%SZ}: check"
+            f"{option}: expected a time in the past, found {value} while it is {now:%Y-%m-%dT%H:%M:%SZ}: check"
             " the date and the zone"
         )
     return time.astimezone(UTC)

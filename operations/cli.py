@@ -10,6 +10,7 @@ from operations import drill, evidence
 from operations.arguments import Dsn, Json
 from operations.proof import manifest, verify
 from operations.recovery_points import recovery_points
+from operations.restore import restore
 from operations.rollback import rollback
 from operations.terminal import answer, one_error, say
 from recovery import bootstrap as bootstrapping
@@ -68,5 +69,6 @@ app.command()(manifest)
 app.command()(verify)
 app.command()(recovery_points)
 app.command()(rollback)
+app.command()(restore)
 app.add_typer(drill.app, name="drill")
 app.add_typer(evidence.app, name="evidence")

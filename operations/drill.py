@@ -24,7 +24,6 @@ from operations.terminal import (
     answer,
     one_error,
     progress,
-    say,
 )
 from recovery.database import connect
 from recovery.evidence import CheckRecord, Evidence, judge, this_operator
@@ -113,6 +112,7 @@ def _lab_only(name: str, help_text: str) -> None:
 
 
 _lab_only("restore", "Restore to a moment under write load, in both regions.")
+_lab_only("rollback", "Tier 2: roll deployments that do not work back, while writers go on.")
 _lab_only("all", "Every drill, one after the other.")
 
 
@@ -168,9 +168,10 @@ def _confirm(found: "DBInstanceTypeDef", region: str, confirm: str | None) -> No
     if confirm is None:
         if not sys.stdin.isatty():
             raise InputError(f"expected --confirm {identifier} where nobody can be asked, found none")
-        say(
+        typer.echo(
             f"{identifier} in {region} ({found.get('DBInstanceClass')}, now in {found.get('AvailabilityZone')}) will be"
-            " rebooted with failover: every connection breaks, and for a minute or two nobody can write."
+            " rebooted with failover: every connection breaks, and for a minute or two nobody can write.",
+            err=True,
         )
         confirm = typer.prompt("Type its identifier to go on", err=True)
     if confirm != identifier:

@@ -17,6 +17,8 @@ SCHEMA_VERSION_LABEL = "app.duskspendr.schema-version"
 METRIC_NAMESPACE = "DuskSpendr/Continuity"
 DATABASE_NAME = "duskspendr"
 MASTER_USER = "duskspendr_admin"
+CA_CERTIFICATE = "rds-ca-rsa2048-g1"
+LOG_EXPORTS = ("postgresql", "upgrade")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,8 +136,8 @@ class Names:
         return f"{self.prefix}-manifest"
 
     @property
-    def restore_test_subnet_group_name(self) -> str:
-        """The subnet group of a region that restores are put into, by AWS Backup and by operators."""
+    def restored_name(self) -> str:
+        """The subnet, security and parameter group of a region that AWS Backup and operators restore into."""
         return f"{self.prefix}-restored"
 
     def identifier_in(self, region: str) -> str:
@@ -157,6 +159,14 @@ class Names:
     def alarm_topic_arn(self, region: str) -> str:
         """The alarm topic of ``region``, for stacks that are deployed before it."""
         return f"arn:aws:sns:{region}:{self.account}:{self.alarm_topic_name}"
+
+    def state_machine_arn(self, region: str) -> str:
+        """The verification of ``region``."""
+        return f"arn:aws:states:{region}:{self.account}:stateMachine:{self.state_machine_name}"
+
+    def alarm_arn(self, region: str, subject: str) -> str:
+        """An alarm, for stacks that do not make it."""
+        return f"arn:aws:cloudwatch:{region}:{self.account}:alarm:{self.alarm_name(subject)}"
 
     def alarm_name(self, subject: str) -> str:
         """The name under which a person or a service finds an alarm."""

@@ -10,12 +10,16 @@ from continuity.alarm_topic import AlarmTopic
 from continuity.announcements import Announcements
 from continuity.dashboard import ContinuityDashboard
 from continuity.deployment import Deployment
+from continuity.fault_experiments import FaultExperiments
 from continuity.signals import Signals
 from stacks.regional_stack import RegionalStack
 
 
 class ObservabilityStack(RegionalStack):
-    """Topic, alarms, announcements and the dashboard. The pulse is watched here only while this region serves."""
+    """Topic, alarms, announcements and the dashboard. The pulse is watched here only while this region serves.
+
+    So are the experiments: after a failover there is no primary here to break.
+    """
 
     def __init__(
         self,
@@ -32,6 +36,7 @@ class ObservabilityStack(RegionalStack):
         vault_arn: str,
         lost_events: sqs.IQueue,
         serving: bool,
+        fault_experiments: bool,
     ) -> None:
         super().__init__(scope, id, deployment=deployment, region=region)
         names = deployment.names
@@ -52,4 +57,6 @@ class ObservabilityStack(RegionalStack):
         announcements.failed_deployments()
         announcements.database_events(names.instance_identifier)
 
+        if fault_experiments and serving:
+            FaultExperiments(self, "FaultExperiments", deployment=deployment)
         ContinuityDashboard(self, "Continuity", deployment=deployment)

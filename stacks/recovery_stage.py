@@ -52,7 +52,9 @@ class RecoveryStage(Stage):
             backup_window=e.database.backup_window,
             maintenance_window=e.database.maintenance_window,
         )
-        image = Image(repository_name=e.service.repository, version=e.service.image)
+        image = Image(
+            repository_name=e.service.repository, version=e.service.image, schema_version=e.service.schema_version
+        )
         full_scale = Scale(minimum=e.service.min_tasks, maximum=e.service.max_tasks)
         pilot_light = Scale(minimum=1, maximum=e.service.max_tasks)
 
@@ -118,7 +120,10 @@ class RecoveryStage(Stage):
             vault_arn=backup.vault_arn,
             lost_events=backup.proof.lost_events,
             serving=not e.serves_from_recovery,
+            fault_experiments=e.fault_experiments,
         )
+        if e.fault_experiments:
+            observability.add_stack_dependency(application)  # whose alarms stop an experiment
         standby = RecoveryStandbyStack(
             self,
             "RecoveryStandby",

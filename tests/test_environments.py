@@ -53,6 +53,11 @@ def test_snapshot_retention_outside_the_vault_lock_is_refused(days: int) -> None
         Snapshots(retention_days=days)
 
 
+def test_schema_version_that_is_no_migration_is_refused() -> None:
+    with pytest.raises(SettingsError, match=r"service\.schema_version: expected the number of a migration.* found 0"):
+        replace(PROD.service, schema_version=0)
+
+
 def test_check_that_does_not_exist_cannot_be_made_optional() -> None:
     with pytest.raises(
         SettingsError, match=r"optional_checks of prod: expected names of checks: .* found \('stroage',\)"

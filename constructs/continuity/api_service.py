@@ -25,7 +25,7 @@ from continuity.deployment import Deployment
 from continuity.network import Subnets
 from continuity.postgres import DatabaseConnection
 from recovery import objectives
-from recovery.names import CLUSTER, DATABASE_NAME, SERVICE
+from recovery.names import CLUSTER, DATABASE_NAME, SCHEMA_VERSION_LABEL, SERVICE
 
 # Product context, row "application".
 CONTAINER_PORT = 3000
@@ -38,10 +38,14 @@ TARGET_MEMORY_PERCENT = 80
 
 @dataclass(frozen=True, kw_only=True)
 class Image:
-    """A version of the application's image: a tag or a ``sha256:`` digest in an ECR repository of the region."""
+    """A version of the application's image: a tag or a ``sha256:`` digest in an ECR repository of the region.
+
+    ``schema_version`` is the newest schema of the database that it can work with.
+    """
 
     repository_name: str
     version: str
+    schema_version: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -208,6 +212,8 @@ class ApiService(Construct):
         task.add_container(
             "Api",
             image=ecs.ContainerImage.from_ecr_repository(repository, image.version),
+            # On the task definition, so that a revision tells for ever which databases it can be rolled back to.
+            docker_labels={SCHEMA_VERSION_LABEL: str(image.schema_version)},
             port_mappings=[ecs.PortMapping(container_port=CONTAINER_PORT)],
             logging=ecs.LogDrivers.aws_logs(
                 stream_prefix="api",

@@ -15,13 +15,11 @@ from constructs import Construct
 from continuity.acknowledgement import acknowledge
 from continuity.deployment import Deployment
 from continuity.network import Subnets
-from recovery.names import DATABASE_NAME, MASTER_USER
+from recovery.names import CA_CERTIFICATE, DATABASE_NAME, LOG_EXPORTS, MASTER_USER
 
 PORT = 5432
 # The major is pinned, the minor is not: retired minors cannot be created any more, which would break a rebuild.
 MAJOR = "18"
-CA_CERTIFICATE = "rds-ca-rsa2048-g1"
-LOG_EXPORTS = ("postgresql", "upgrade")
 
 
 def engine() -> rds.IInstanceEngine:
@@ -29,10 +27,10 @@ def engine() -> rds.IInstanceEngine:
     return rds.DatabaseInstanceEngine.postgres(version=rds.PostgresEngineVersion.of(MAJOR, MAJOR))
 
 
-def parameter_group(scope: Construct) -> rds.ParameterGroup:
+def parameter_group(scope: Construct, *, name: str | None = None) -> rds.ParameterGroup:
     """Parameters of every instance of ours: connections without TLS are refused."""
     return rds.ParameterGroup(
-        scope, "Parameters", engine=engine(), description="TLS is forced", parameters={"rds.force_ssl": "1"}
+        scope, "Parameters", engine=engine(), name=name, description="TLS is forced", parameters={"rds.force_ssl": "1"}
     )
 
 
@@ -69,13 +67,27 @@ def database_environment(deployment: Deployment) -> dict[str, str]:
 class DatabaseAccess(Construct):
     """Two security groups: instances admit ``clients``, and ``clients`` reach nothing but them and HTTPS.
 
-    HTTPS is what functions need for the AWS APIs, through the NAT gateways.
+    HTTPS is what functions need for the AWS APIs, through the NAT gateways. ``name`` is that of the instances' group,
+    where somebody has to find it.
     """
 
-    def __init__(self, scope: Construct, id: str, *, vpc: ec2.IVpc, purpose: str) -> None:  # noqa: A002
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,  # noqa: A002
+        *,
+        vpc: ec2.IVpc,
+        purpose: str,
+        name: str | None = None,
+    ) -> None:
         super().__init__(scope, id)
         self.instances = ec2.SecurityGroup(
-            self, "Instances", vpc=vpc, description=f"{purpose}: instances", allow_all_outbound=False
+            self,
+            "Instances",
+            vpc=vpc,
+            security_group_name=name,
+            description=f"{purpose}: instances",
+            allow_all_outbound=False,
         )
         self.clients = ec2.SecurityGroup(
             self, "Clients", vpc=vpc, description=f"{purpose}: clients", allow_all_outbound=False

@@ -10,8 +10,6 @@ from continuity.acknowledgement import acknowledge
 from continuity.deployment import Deployment
 from continuity.network import Subnets
 from continuity.postgres import (
-    CA_CERTIFICATE,
-    LOG_EXPORTS,
     PORT_REASON,
     Calendar,
     DatabaseAccess,
@@ -21,6 +19,7 @@ from continuity.postgres import (
     parameter_group,
     unprotected,
 )
+from recovery.names import CA_CERTIFICATE, LOG_EXPORTS
 
 
 class Replica(Construct):

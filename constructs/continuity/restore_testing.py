@@ -23,22 +23,24 @@ MANAGED_POLICY_REASON = (
 class RestoreTarget(Construct):
     """Where restored instances live: isolated subnets, and a security group that admits only the checks.
 
-    The subnet group has a fixed name, because operators restore into it too.
+    Subnet group, security group and parameter group have a fixed name, because operators restore into them too, and in
+    the recovery region have to find them when nothing else can be asked.
     """
 
     def __init__(self, scope: Construct, id: str, *, deployment: Deployment, vpc: ec2.IVpc) -> None:  # noqa: A002
         super().__init__(scope, id)
+        name = deployment.names.restored_name
         self.vpc = vpc
-        self.access = DatabaseAccess(self, "Access", vpc=vpc, purpose="Restored databases")
+        self.access = DatabaseAccess(self, "Access", vpc=vpc, purpose="Restored databases", name=name)
         self.subnet_group = rds.SubnetGroup(
             self,
             "SubnetGroup",
             vpc=vpc,
             vpc_subnets=Subnets.database,
-            subnet_group_name=deployment.names.restore_test_subnet_group_name,
+            subnet_group_name=name,
             description="Restored databases",
         )
-        self.parameter_group_name = parameter_group(self).bind_to_instance().parameter_group_name
+        self.parameter_group_name = parameter_group(self, name=name).bind_to_instance().parameter_group_name
 
 
 class RestoreTest(Construct):

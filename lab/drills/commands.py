@@ -14,10 +14,11 @@ from lab.documented import MULTI_AZ_FAILOVER, REPLICATED_BACKUPS, Documented
 from lab.drill import BACKUP_STEP, RestoreDrill
 from lab.drills.instance import KILLS, InstanceDrill
 from lab.drills.restore import MomentDrill
+from lab.drills.rollback import RollbackDrill
 from lab.drills.running import cleaned_up, exit_code, print_result, run_drill, write
 from lab.timeline import Timeline
 from recovery.evidence import Evidence
-from recovery.objectives import DATABASE, FULL, Tier
+from recovery.objectives import APPLICATION, DATABASE, FULL, Tier
 
 OUTPUT = Path(__file__).parents[2] / "build" / "drill"
 
@@ -38,7 +39,7 @@ class Kind:
     run: Callable[[Timeline], Evidence]
 
 
-def _in_a_cloud(drill: Callable[[Cloud, Timeline], MomentDrill]) -> Callable[[Timeline], Evidence]:
+def _in_a_cloud(drill: Callable[[Cloud, Timeline], MomentDrill | RollbackDrill]) -> Callable[[Timeline], Evidence]:
     def run(timeline: Timeline) -> Evidence:
         with running_cloud() as cloud:
             return drill(cloud, timeline).run()
@@ -48,7 +49,9 @@ def _in_a_cloud(drill: Callable[[Cloud, Timeline], MomentDrill]) -> Callable[[Ti
 
 INSTANCE = Kind("instance", DATABASE, (MULTI_AZ_FAILOVER,), lambda timeline: InstanceDrill(timeline).run())
 RESTORE = Kind("restore", FULL, (REPLICATED_BACKUPS,), _in_a_cloud(MomentDrill))
-DRILLS = (INSTANCE, RESTORE)
+# Of the duration of a rollback AWS documents nothing.
+ROLLBACK = Kind("rollback", APPLICATION, (), _in_a_cloud(RollbackDrill))
+DRILLS = (INSTANCE, ROLLBACK, RESTORE)
 
 
 @app.callback()
@@ -96,6 +99,12 @@ def instance(kills: Kills = KILLS, output: Output = OUTPUT / INSTANCE.name, as_j
 def restore(output: Output = OUTPUT / RESTORE.name, as_json: AsJson = False) -> None:
     """Restore to a moment under write load, in both regions: all of what was before it, nothing of what came after."""
     _finish([_run(RESTORE, output)], as_json=as_json)
+
+
+@app.command()
+def rollback(output: Output = OUTPUT / ROLLBACK.name, as_json: AsJson = False) -> None:
+    """Tier 2: roll deployments that do not work back with `dr rollback`, both ways, while writers go on."""
+    _finish([_run(ROLLBACK, output)], as_json=as_json)
 
 
 @app.command("all")

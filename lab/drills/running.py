@@ -8,6 +8,7 @@ from typing import Any
 
 import psycopg
 import typer
+from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.table import Table
 
@@ -37,7 +38,7 @@ def run_drill(name: str, tier: Tier, timeline: Timeline, run: Callable[[], Evide
     started = datetime.now(UTC)
     try:
         return run()
-    except (LabError, PostgresError, psycopg.Error) as error:
+    except (LabError, PostgresError, psycopg.Error, BotoCoreError, ClientError) as error:
         timeline.note(f"[red]the lab could not go on:[/red] {error}")
         return unfinished(name, tier, started, str(error))
 
@@ -90,8 +91,11 @@ def print_result(drills: Sequence[tuple[Evidence, Path]]) -> None:
                 f"{each.tier} ({each.name})" if len(drills) == 1 else f"{evidence.drill}: {each.tier} ({each.name})",
                 duration(each.rto_target_seconds),
                 duration(each.rto_measured_seconds),
-                duration(each.rpo_target_seconds) if each.rpo_target_seconds is not None else "N/A",
-                duration(each.rpo_measured_seconds),
+                *(
+                    ("N/A", "N/A")
+                    if each.rpo_target_seconds is None
+                    else (duration(each.rpo_target_seconds), duration(each.rpo_measured_seconds))
+                ),
                 f"[{'green' if each.verdict == 'PASS' else 'red'}]{each.verdict}",
             )
     console.print(table)

@@ -4,6 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from lab.archive import archive_settings
 from lab.emulator import hooks
@@ -20,8 +21,14 @@ class AutomatedBackup:
 
     arn: str
     source_identifier: str
-    source_region: str
+    source_arn: str
+    resource_id: str
     folder: Path
+
+    @property
+    def source_region(self) -> str:
+        """Where the instance is."""
+        return self.source_arn.split(":")[3]
 
     @property
     def base(self) -> Path:
@@ -34,14 +41,20 @@ class AutomatedBackup:
         return self.folder / "wal"
 
     @property
+    def earliest_time(self) -> datetime:
+        """When the base backup was finished."""
+        return datetime.fromtimestamp(self.base.stat().st_mtime, UTC)
+
+    @property
     def latest_time(self) -> datetime:
         """When the newest archived segment arrived."""
         times = [path.stat().st_mtime for path in self.wal.iterdir()] or [self.base.stat().st_mtime]
         return datetime.fromtimestamp(max(times), UTC)
 
 
-def backups_of(identifier: str, properties: hooks.Properties, folder: Path) -> list[AutomatedBackup]:
+def backups_of(record: dict[str, Any], properties: hooks.Properties, folder: Path) -> list[AutomatedBackup]:
     """The automated backups that a template's instance asks for: in its own region, and where they replicate to."""
+    identifier = str(record["DBInstanceIdentifier"])
     if not int(properties.get("BackupRetentionPeriod") or 0):
         return []
     regions = [hooks.region(), str(properties.get("AutomaticBackupReplicationRegion") or "")]
@@ -50,7 +63,7 @@ def backups_of(identifier: str, properties: hooks.Properties, folder: Path) -> l
         digest = hashlib.sha256(f"{region}{identifier}".encode()).hexdigest()[:24]
         arn = f"arn:aws:rds:{region}:{hooks.account()}:auto-backup:ab-{digest}"
         own_folder = make_run_folder(folder / region / identifier, ["wal"])
-        backups.append(AutomatedBackup(arn, identifier, hooks.region(), own_folder))
+        backups.append(AutomatedBackup(arn, identifier, record["DBInstanceArn"], record["DbiResourceId"], own_folder))
     return backups
 
 
@@ -62,13 +75,13 @@ def archiving_to(backups: list[AutomatedBackup]) -> dict[str, str]:
 
 def description(backup: AutomatedBackup) -> str:
     """The backup as DescribeDBInstanceAutomatedBackups shows it."""
-    earliest = datetime.fromtimestamp(backup.base.stat().st_mtime, UTC)
     return (
         "<DBInstanceAutomatedBackup>"
         f"<DBInstanceIdentifier>{backup.source_identifier}</DBInstanceIdentifier>"
+        f"<DBInstanceArn>{backup.source_arn}</DBInstanceArn><DbiResourceId>{backup.resource_id}</DbiResourceId>"
         f"<DBInstanceAutomatedBackupsArn>{backup.arn}</DBInstanceAutomatedBackupsArn>"
         f"<Region>{backup.source_region}</Region><Status>replicating</Status>"
-        f"<RestoreWindow><EarliestTime>{earliest.isoformat()}</EarliestTime>"
+        f"<RestoreWindow><EarliestTime>{backup.earliest_time.isoformat()}</EarliestTime>"
         f"<LatestTime>{backup.latest_time.isoformat()}</LatestTime></RestoreWindow>"
         "</DBInstanceAutomatedBackup>"
     )

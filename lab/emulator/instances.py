@@ -20,6 +20,7 @@ from lab.archive import base_backup, replay
 from lab.emulator import hooks
 from lab.emulator.automated_backups import AutomatedBackup, archiving_to, backups_of, description
 from lab.emulator.extensions import extension_settings
+from lab.emulator.restore_parameters import asked_of
 from lab.postgres import HOST, Cluster
 from lab.server import make_run_folder
 
@@ -90,11 +91,18 @@ class Instances:
         for cluster in self._clusters.values():
             cluster.destroy()
 
-    def restore(self, identifier: str, source: dict[str, Any], prepare: Callable[[Cluster], None]) -> None:
+    def restore(
+        self,
+        identifier: str,
+        source: dict[str, Any],
+        prepare: Callable[[Cluster], None],
+        asked: dict[str, Any] | None = None,
+    ) -> None:
         """Bring up an instance from a copy of its data, in the current region, as a copy of ``source``'s record.
 
-        ``prepare`` fills the cluster's data folder. The record reads ``creating`` until the server answers and has left
-        recovery, then ``available``; ``failed`` when it does not come up.
+        ``asked`` is what the caller wants otherwise than the source has it. ``prepare`` fills the cluster's data
+        folder. The record reads ``creating`` until the server answers and has left recovery, then ``available``;
+        ``failed`` when it does not come up.
         """
         region = hooks.region()
         record: dict[str, Any] = source | {
@@ -106,6 +114,7 @@ class Instances:
             "ReadReplicaSourceDBInstanceIdentifier": "",
             "DeletionProtection": False,
             "MultiAZ": False,
+            **(asked or {}),
         }
         hooks.rds._instances[identifier] = record
         cluster = self._new_cluster(region, identifier)
@@ -156,7 +165,7 @@ class Instances:
         return create
 
     def _create_primary(self, identifier: str, properties: hooks.Properties) -> Cluster:
-        backups = backups_of(identifier, properties, self.folder.parent / "automated-backups")
+        backups = backups_of(hooks.rds._instances[identifier], properties, self.folder.parent / "automated-backups")
         settings = archiving_to(backups) | extension_settings(self.folder.parent / "extensions")
         cluster = self._new_cluster(hooks.region(), identifier, settings)
         cluster.create()
@@ -211,12 +220,7 @@ class Instances:
 
     def _describe_automated_backups(self, parameters: hooks.Properties) -> hooks.Response:
         wanted = hooks.parameter(parameters, "DBInstanceIdentifier")
-        region = hooks.region()
-        items = [
-            description(backup)
-            for backup in self._automated.values()
-            if f":{region}:" in backup.arn and wanted in ("", backup.source_identifier)
-        ]
+        items = [description(backup) for backup in self._backups_here() if wanted in ("", backup.source_identifier)]
         result = "DescribeDBInstanceAutomatedBackups"
         return hooks.rds._xml(
             200,
@@ -224,22 +228,19 @@ class Instances:
             f"<{result}Result><DBInstanceAutomatedBackups>{''.join(items)}</DBInstanceAutomatedBackups></{result}Result>",
         )
 
-    def _automated_backup_of(self, resource_id: str) -> AutomatedBackup | None:
-        region = hooks.region()
-        here = (each for each in self._automated.values() if each.source_region == region and f":{region}:" in each.arn)
-        return next((each for each in here if self._resource_id(each) == resource_id), None)
-
-    def _resource_id(self, backup: AutomatedBackup) -> str:
-        return str(self._record(backup.source_region, backup.source_identifier).get("DbiResourceId"))
+    def _backups_here(self) -> list[AutomatedBackup]:
+        """The automated backups that lie in the current region."""
+        return [backup for backup in self._automated.values() if f":{hooks.region()}:" in backup.arn]
 
     def _restore_to_point_in_time(self, parameters: hooks.Properties) -> hooks.Response:
         identifier = hooks.parameter(parameters, "TargetDBInstanceIdentifier")
         arn = hooks.parameter(parameters, "SourceDBInstanceAutomatedBackupsArn")
         resource = hooks.parameter(parameters, "SourceDbiResourceId")
-        backup = self._automated.get(arn) or self._automated_backup_of(resource)
-        if backup is None:
+        found = [each for each in self._backups_here() if each.arn == arn or each.resource_id == resource]
+        if not found:
             return hooks.rds._error("DBInstanceAutomatedBackupNotFound", f"no automated backup {arn or resource}", 404)
-        if (hooks.region(), identifier) in self._clusters:
+        [backup] = found
+        if identifier in hooks.rds._instances:
             return hooks.rds._error("DBInstanceAlreadyExists", f"DB instance {identifier} already exists", 400)
         record = self.source_record(backup.source_region, backup.source_identifier)
         record["IAMDatabaseAuthenticationEnabled"] = (
@@ -247,10 +248,14 @@ class Instances:
         )
         restore_time = hooks.parameter(parameters, "RestoreTime")
         moment = datetime.fromisoformat(restore_time) if restore_time else None
-        done = record | {"DBInstanceIdentifier": identifier, "DBInstanceStatus": "creating"}
+        if moment is not None and not backup.earliest_time <= moment <= backup.latest_time:
+            return hooks.rds._error("InvalidRestoreFault", f"{moment} is not within the restore window", 400)
+        asked = asked_of(parameters)
+        done = record | asked | {"DBInstanceIdentifier": identifier, "DBInstanceStatus": "creating"}
+        hooks.rds._instances[identifier] = done  # it is listed from the answer on
 
         def work() -> None:
-            self.restore(identifier, record, lambda cluster: replay(cluster, backup.base, backup.wal, moment))
+            self.restore(identifier, record, lambda cluster: replay(cluster, backup.base, backup.wal, moment), asked)
 
         hooks.in_background(work, name=f"restore-{identifier}")
         action = "RestoreDBInstanceToPointInTime"

@@ -1,19 +1,14 @@
 """Manifests and evidence in the evidence bucket, under keys that say what they are."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 
 from lambdas.shared.aws import s3
 from lambdas.shared.settings import EvidenceSettings
+from recovery import manifest_keys
 from recovery.evidence.bucket import EvidenceBucket
 from recovery.manifest import Manifest
-
-_STAMP = "%Y%m%dT%H%M%S%fZ"  # sorts as text in the order of time
-
-
-def manifest_key(database_identifier: str, taken_at: datetime) -> str:
-    """``manifests/{database}/{time}.json``."""
-    return f"manifests/{database_identifier}/{taken_at.astimezone(UTC).strftime(_STAMP)}.json"
+from recovery.manifest_keys import manifest_key
 
 
 def put_manifest(settings: EvidenceSettings, manifest: Manifest) -> str:
@@ -25,14 +20,12 @@ def put_manifest(settings: EvidenceSettings, manifest: Manifest) -> str:
 
 def newest_manifest_key(settings: EvidenceSettings, *, not_after: datetime) -> str | None:
     """The newest manifest taken at or before a moment; None when there is none."""
-    last = manifest_key(settings.database_identifier, not_after)
-    pages = (
-        s3(settings.evidence_region)
-        .get_paginator("list_objects_v2")
-        .paginate(Bucket=settings.evidence_bucket, Prefix=f"manifests/{settings.database_identifier}/")
+    return manifest_keys.newest_manifest_key(
+        s3(settings.evidence_region),
+        bucket=settings.evidence_bucket,
+        database_identifier=settings.database_identifier,
+        not_after=not_after,
     )
-    keys = [entry.get("Key", "") for page in pages for entry in page.get("Contents", [])]
-    return max((key for key in keys if key <= last), default=None)
 
 
 @lru_cache(maxsize=1)

@@ -42,6 +42,12 @@ def prod(assemblies_folder: Path) -> Assembly:
 
 
 @pytest.fixture
+def staging(assemblies_folder: Path) -> Assembly:
+    """Staging, where things are broken on purpose."""
+    return _assembly("staging", assemblies_folder)
+
+
+@pytest.fixture
 def local(assemblies_folder: Path) -> Assembly:
     """The laboratory's environment."""
     return _assembly("local", assemblies_folder)

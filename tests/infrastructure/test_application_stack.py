@@ -2,7 +2,9 @@
 
 import pytest
 
+from environments import ENVIRONMENTS
 from recovery import objectives
+from recovery.names import SCHEMA_VERSION_LABEL
 from tests.infrastructure.assemblies import Assembly, text_of
 
 PLACES = ["Application", "RecoveryStandby"]
@@ -14,6 +16,13 @@ def test_task_is_the_product_contexts(assembly: Assembly, stack: str) -> None:
     (container,) = task["ContainerDefinitions"]
     assert (task["Family"], task["Cpu"], task["Memory"]) == ("DuskSpendr-api", "512", "1024")
     assert [port["ContainerPort"] for port in container["PortMappings"]] == [3000]
+
+
+@pytest.mark.parametrize("stack", PLACES)
+def test_task_definition_declares_the_schema_that_its_image_can_work_with(assembly: Assembly, stack: str) -> None:
+    (container,) = assembly.only(stack, "AWS::ECS::TaskDefinition")["ContainerDefinitions"]
+    declared = ENVIRONMENTS[assembly.environment].service.schema_version
+    assert container["DockerLabels"] == {SCHEMA_VERSION_LABEL: str(declared)}
 
 
 @pytest.mark.parametrize("stack", PLACES)

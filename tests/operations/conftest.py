@@ -22,10 +22,16 @@ def cloud() -> Iterator[Cloud]:
 def account(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> str:
     """An account with nothing in it; the process has the environment of an operator who is signed in to it."""
     account = f"{secrets.randbelow(9 * 10**11) + 10**11}"
-    for name, value in (cloud.environment | {"AWS_ACCESS_KEY_ID": account}).items():
+    sign_in(cloud, monkeypatch)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", account)
+    return account
+
+
+def sign_in(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give the process the environment of an operator of the cloud's own account."""
+    for name, value in cloud.environment.items():
         if name.startswith("AWS_"):
             monkeypatch.setenv(name, value)
-    return account
 
 
 @pytest.fixture
