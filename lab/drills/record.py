@@ -44,6 +44,7 @@ def evidence_of(
     objectives: Sequence[ObjectiveResult],
     checks: Sequence[CheckRecord],
     documented: Sequence[Documented] = (),
+    notes: Sequence[str] = (),
     region: str | None = None,
     instance: str | None = None,
 ) -> Evidence:
@@ -60,7 +61,7 @@ def evidence_of(
         objectives=tuple(objectives),
         checks=tuple(checks),
         versions=versions(),
-        notes=(LAB_NOTE, *(each.sentence for each in documented)),
+        notes=(LAB_NOTE, *(each.sentence for each in documented), *notes),
     )
 
 
