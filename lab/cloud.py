@@ -27,6 +27,7 @@ from lab.server import make_run_folder
 if TYPE_CHECKING:
     from mypy_boto3_backup import BackupClient
     from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_ec2 import EC2Client
     from mypy_boto3_ecs import ECSClient
     from mypy_boto3_events import EventBridgeClient
@@ -65,6 +66,10 @@ class Clients:
     @cached_property
     def cloudformation(self) -> "CloudFormationClient":
         return self._client("cloudformation")
+
+    @cached_property
+    def cloudwatch(self) -> "CloudWatchClient":
+        return self._client("cloudwatch")
 
     @cached_property
     def ec2(self) -> "EC2Client":

@@ -25,8 +25,8 @@ from botocore.exceptions import (
 )
 
 from operations.terminal import InputError
-from recovery.active_region import active_region, find_instance
-from recovery.names import Names
+from recovery.instances import active_region, find_instance
+from recovery.names import PRIMARY_REGION, RECOVERY_REGION, Names
 
 if TYPE_CHECKING:
     from mypy_boto3_rds import RDSClient
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 Environment = Annotated[str, typer.Option(help="The environment, as prod or staging.", show_default=False)]
 
 # A region that is down mostly does not answer at all: whoever waits for it at night waits this long, twice.
-_CONNECT_SECONDS, _READ_SECONDS, _ATTEMPTS = 3, 10, 2
+_CONNECT_SECONDS, _READ_SECONDS, _ATTEMPTS = 3, 5, 2
 _NO_CREDENTIALS = (
     NoCredentialsError,
     PartialCredentialsError,
@@ -80,34 +80,47 @@ def names_of(environment: str, region: str) -> Names:
     return Names(environment=environment, account=client("sts", region).get_caller_identity()["Account"])
 
 
+def names_anywhere(environment: str) -> Names:
+    """The environment's names, asked of whichever region answers; errors as of :func:`names_of`."""
+    try:
+        return names_of(environment, RECOVERY_REGION)
+    except (BotoCoreError, ClientError) as error:
+        if not is_silence(error):
+            raise
+    return names_of(environment, PRIMARY_REGION)
+
+
 def serving_names(environment: str) -> tuple[Names, str]:
     """The environment's names and the region it serves from now; errors as of :func:`names_of`."""
-    region = Names(environment=environment, account="").recovery_region
+    names = names_anywhere(environment)
+    rds: RDSClient = client("rds", names.recovery_region)
     try:
-        names = names_of(environment, region)
-        rds: RDSClient = client("rds", region)
         return names, active_region(names, find_instance(rds, names.replica_identifier))
     except (BotoCoreError, ClientError) as error:
         if not is_silence(error):
             raise
-    # Where the recovery region does not answer, the other serves.
-    names = names_of(environment, Names(environment=environment, account="").primary_region)
+    # Where the recovery region does not answer, only the other can serve.
     return names, names.primary_region
 
 
 def is_silence(error: Exception) -> bool:
     """Whether the region did not answer, rather than refuse."""
     if isinstance(error, ClientError):
-        return error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= _SILENT_STATUS
+        return _http_status(error) >= _SILENT_STATUS
     return isinstance(error, (ConnectionError, HTTPClientError))
 
 
-def reason(error: Exception, region: str) -> str:
+def _http_status(error: ClientError) -> int:
+    return error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+
+
+def reason(error: Exception, region: str | None) -> str:
     """What AWS said, as what was found and what to do, in one line."""
     if isinstance(error, _NO_CREDENTIALS):
         return f"no usable AWS credentials ({error}): sign in, or set AWS_PROFILE"
     if is_silence(error):
-        return f"{region} does not answer ({type(error).__name__}): see whether the region is down"
+        how = f"HTTP {_http_status(error)}" if isinstance(error, ClientError) else type(error).__name__
+        return f"{region or 'the region'} does not answer ({how}): see whether the region is down"
     if isinstance(error, ClientError):
         code = error.response.get("Error", {}).get("Code", "")
         if code in _BAD_CREDENTIALS:
@@ -118,8 +131,8 @@ def reason(error: Exception, region: str) -> str:
 
 
 @contextmanager
-def aws_in(region: str, what: str) -> Generator[None]:
-    """Say in one line what AWS refuses. Raises :class:`InputError` for it."""
+def aws_in(region: str | None, what: str) -> Generator[None]:
+    """Say in one line what AWS refuses; None is the profile's region. Raises :class:`InputError` for it."""
     try:
         yield
     except (ClientError, BotoCoreError) as error:

@@ -12,13 +12,14 @@ from operations.proof import manifest, verify
 from operations.recovery_points import recovery_points
 from operations.restore import restore
 from operations.rollback import rollback
+from operations.status import status
 from operations.terminal import answer, one_error, say
 from recovery import bootstrap as bootstrapping
 from recovery import heartbeat as pulse
 from recovery.database import connect
 
 app = typer.Typer(
-    help="Disaster recovery of DuskSpendr: keep the pulse of a database, record what it holds, prove a restored copy.",
+    help="Disaster recovery of DuskSpendr: see where it stands, roll back, restore, and prove what was restored.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -70,5 +71,6 @@ app.command()(verify)
 app.command()(recovery_points)
 app.command()(rollback)
 app.command()(restore)
+app.command()(status)
 app.add_typer(drill.app, name="drill")
 app.add_typer(evidence.app, name="evidence")

@@ -3,24 +3,23 @@
 # pyright: reportUnknownMemberType=false
 # boto3-stubs types the clients it is installed for; the overloads of all others are unknown.
 
-from collections.abc import Generator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import boto3
 import typer
-from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import ValidationError
 from rich.text import Text
 
 from operations.arguments import check_writable, write_whole
+from operations.aws import aws_in
 from operations.terminal import (
     EXIT_FAILED,
     EXIT_PASSED,
     STATUS_STYLES,
     InputError,
+    aligned,
     answer,
     one_error,
     progress,
@@ -47,6 +46,7 @@ _Folder = Annotated[
 ]
 _Json = Annotated[bool, typer.Option("--json", help="Answer with one JSON object.")]
 
+_HEAD = ("JUDGED", "VERDICT", "RTO", "RPO", "DRILL", "REGION", "NAME")
 _STYLES = {"PASS": STATUS_STYLES["passed"], "FAIL": STATUS_STYLES["failed"], "NOT_PROVEN": STATUS_STYLES["not_proven"]}
 
 
@@ -72,7 +72,7 @@ def verify_chain(
     In a bucket, its versions are looked at too: they show what was deleted or written again, the end included.
     Exit status: 0 proven, 1 broken, 2 it could not be verified.
     """
-    with one_error(dsn="", as_json=as_json), _readable(), progress("following the chain"):
+    with one_error(dsn="", as_json=as_json), aws_in(region, "to read the evidence"), progress("following the chain"):
         source = _source(bucket, region, database, copy)
         proof = prove(source.reader, source.database)
         if proof.records == 0 and proof.fault is None:
@@ -93,7 +93,7 @@ def list_records(
     as_json: _Json = False,
 ) -> None:
     """List the records, newest first. It believes what they say: `dr evidence verify` proves them."""
-    with one_error(dsn="", as_json=as_json), _readable(), progress("reading the evidence"):
+    with one_error(dsn="", as_json=as_json), aws_in(region, "to read the evidence"), progress("reading the evidence"):
         source = _source(bucket, region, database, copy)
         keys = [key for key in source.reader.written(folder(source.database)) if is_record(key)]
         if not keys:
@@ -104,7 +104,8 @@ def list_records(
         "database": source.database,
         "records": [{"name": name, **evidence.model_dump(mode="json")} for name, evidence in found],
     }
-    answer(facts, as_json=as_json, lines=_table([_row(name, evidence) for name, evidence in found]))
+    rows = [_row(name, evidence) for name, evidence in found]
+    answer(facts, as_json=as_json, lines=aligned([_HEAD, *rows], styles=_STYLES))
 
 
 @app.command()
@@ -120,7 +121,7 @@ def show(
     as_json: _Json = False,
 ) -> None:
     """Show one record."""
-    with one_error(dsn="", as_json=as_json), _readable():
+    with one_error(dsn="", as_json=as_json), aws_in(region, "to read the evidence"):
         if page is not None:
             check_writable(page)
         source = _source(bucket, region, database, copy)
@@ -158,17 +159,6 @@ def _nothing(source: _Source) -> InputError:
     return InputError(f"expected evidence in {source.place}, found none: check the names")
 
 
-@contextmanager
-def _readable() -> Generator[None]:
-    """Say in one line what AWS refuses. Raises :class:`InputError` for it."""
-    try:
-        yield
-    except (ClientError, BotoCoreError) as error:
-        raise InputError(
-            f"expected to read the evidence, found: {error}: check the bucket's name, --region and the AWS credentials"
-        ) from None
-
-
 def _read(reader: Reader, key: str) -> Evidence:
     try:
         return Evidence.model_validate_json(reader.read(key))
@@ -200,18 +190,6 @@ def _rpo(objective: ObjectiveResult) -> str:
     if objective.rpo_target_seconds is None:
         return "not exercised"
     return f"{duration(objective.rpo_measured_seconds)} of {duration(objective.rpo_target_seconds)}"
-
-
-def _table(rows: list[tuple[str, ...]]) -> list[str | Text]:
-    """Aligned columns, whole on any width: a name that is cut off could not be pasted."""
-    headed = [("JUDGED", "VERDICT", "RTO", "RPO", "DRILL", "REGION", "NAME"), *rows]
-    widths = [max(len(cell) for cell in column) for column in zip(*headed, strict=True)]
-    return [
-        Text("  ").join(
-            Text(cell.ljust(width), style=_STYLES.get(cell, "")) for cell, width in zip(row, widths, strict=True)
-        )
-        for row in headed
-    ]
 
 
 def _record_lines(evidence: Evidence) -> list[str | Text]:

@@ -8,11 +8,11 @@ from typing import Annotated
 
 import boto3
 import typer
-from botocore.exceptions import BotoCoreError, ClientError
 from rich.text import Text
 
-from operations.terminal import EXIT_FAILED, EXIT_PASSED, InputError, answer, one_error
-from recovery.recovery_points import Review, review
+from operations.aws import aws_in
+from operations.terminal import EXIT_FAILED, EXIT_PASSED, answer, one_error
+from recovery.recovery_points import review
 from recovery.vault_inventory import read_inventory
 
 
@@ -25,21 +25,12 @@ def recovery_points(
 
     Exit status: 0 all is well, 1 something was found, 2 the vault could not be looked at.
     """
-    with one_error(dsn="", as_json=as_json):
-        found = _review(vault, region)
+    with one_error(dsn="", as_json=as_json), aws_in(region, f"to read the vault {vault}"):
+        backup, rds = boto3.client("backup", region_name=region), boto3.client("rds", region_name=region)
+        found = review(read_inventory(backup, rds, vault), now=datetime.now(UTC))
     lines: list[str | Text] = [
         Text.assemble((f"{finding.kind:<10}", "bold red"), " ", finding.sentence) for finding in found.findings
     ]
     facts = found.model_dump(mode="json") | {"counts": found.counts}
     answer(facts, as_json=as_json, lines=lines or [found.summary])
     raise typer.Exit(EXIT_FAILED if found.findings else EXIT_PASSED)
-
-
-def _review(vault: str, region: str | None) -> Review:
-    try:
-        backup, rds = boto3.client("backup", region_name=region), boto3.client("rds", region_name=region)
-        return review(read_inventory(backup, rds, vault), now=datetime.now(UTC))
-    except (ClientError, BotoCoreError) as error:
-        raise InputError(
-            f"expected to read the vault {vault}, found: {error}: check the name, --region and the AWS credentials"
-        ) from None

@@ -11,9 +11,9 @@ from rich.text import Text
 from operations.arguments import Json, read_past_time
 from operations.aws import Environment, aws_in, client, names_of, serving_names
 from operations.terminal import EXIT_FAILED, EXIT_PASSED, STATUS_STYLES, InputError, answer, one_error, progress
-from recovery.active_region import active_region, find_instance
 from recovery.bootstrap import VERIFIER_ROLE
 from recovery.evidence.page import duration
+from recovery.instances import active_region, find_instance
 from recovery.manifest_keys import newest_manifest_key
 from recovery.names import DATABASE_NAME, PRIMARY_REGION, RECOVERY_REGION, Names
 from recovery.objectives import FULL

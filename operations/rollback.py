@@ -4,15 +4,27 @@ import re
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from botocore.exceptions import BotoCoreError, ClientError
 from rich.text import Text
 
 from operations.arguments import Json
 from operations.aws import Environment, aws_in, client, serving_names
 from operations.terminal import EXIT_FAILED, EXIT_PASSED, STATUS_STYLES, InputError, answer, one_error, progress
-from recovery.evidence.page import duration
-from recovery.names import RECOVERY_REGION, SERVICE
+from recovery.evidence.bucket import EvidenceBucket
+from recovery.evidence.chain import keep, record_key, seal
+from recovery.evidence.page import duration, page_of
+from recovery.names import RECOVERY_REGION, SERVICE, Names
 from recovery.objectives import APPLICATION
-from recovery.rollback import Outcome, Plan, Revision, plan_rollback, read_history, roll_back
+from recovery.rollback import (
+    Outcome,
+    Plan,
+    Revision,
+    evidence_of,
+    plan_rollback,
+    read_history,
+    record_name,
+    roll_back,
+)
 from recovery.rollback.history import describe_revision
 
 if TYPE_CHECKING:
@@ -42,21 +54,43 @@ def rollback(
         wanted = _read_revision(to)
         with aws_in(RECOVERY_REGION, f"to find out where {environment} serves"):
             names, region = serving_names(environment)
-        with aws_in(region, f"to roll back {SERVICE} of {environment} (what was begun goes on: ask again)"):
+        with aws_in(region, f"to roll back {SERVICE} of {environment} in {region} (what was begun goes on: ask again)"):
             ecs: ECSClient = client("ecs", region)
             parameter = names.schema_version_parameter
             history = read_history(ecs, client("ssm", region), schema_version_parameter=parameter)
             plan = plan_rollback(history, to=_find(ecs, wanted), force=force)
             step(plan.sentence)
             outcome = None if dry_run else roll_back(ecs, plan, progress=step)
+        kept = None if outcome is None else _keep(names, ecs, plan, outcome)
     facts = {"environment": environment, "region": region, **_plan_facts(plan), "dry_run": dry_run}
     lines: list[str | Text] = [f"{region}: {plan.sentence}", *(f"overruled: {each}" for each in plan.overruled)]
     if outcome is None:
         answer(facts, as_json=as_json, lines=[*lines, "nothing was done: this was --dry-run"])
         return
     passed = outcome.objective.verdict == "PASS"
-    answer(facts | _outcome_facts(outcome), as_json=as_json, lines=[*lines, _outcome_line(plan, outcome)])
+    facts |= {**_outcome_facts(outcome), "evidence": kept}
+    where = f"evidence {kept}" if kept else "no evidence was kept: the evidence bucket cannot be written to"
+    answer(facts, as_json=as_json, lines=[*lines, _outcome_line(plan, outcome), where])
     raise typer.Exit(EXIT_PASSED if passed else EXIT_FAILED)
+
+
+def _keep(names: Names, ecs: "ECSClient", plan: Plan, outcome: Outcome) -> str | None:
+    """Keep the evidence; its name, or None where that is not possible, which undoes no rollback."""
+    made = evidence_of(
+        plan,
+        outcome,
+        environment=names.environment,
+        region=ecs.meta.region_name,
+        lab=".amazonaws.com" not in ecs.meta.endpoint_url,
+    )
+    store = EvidenceBucket(client("s3", names.recovery_region), names.evidence_bucket_name)
+    name, database = record_name(outcome), names.instance_identifier
+    try:
+        stands, _ = keep(store, record_key(database, name), made)
+        seal(store, database, record_key(database, name), lambda: page_of(stands))
+    except (ClientError, BotoCoreError):
+        return None
+    return name
 
 
 def _read_revision(to: str | None) -> str | None:
@@ -105,9 +139,10 @@ def _outcome_facts(outcome: Outcome) -> dict[str, Any]:
 def _outcome_line(plan: Plan, outcome: Outcome) -> Text:
     verdict = outcome.objective.verdict
     style = STATUS_STYLES["passed" if verdict == "PASS" else "failed"]
-    took, allowed = duration(outcome.duration.total_seconds()), duration(APPLICATION.rto.total_seconds())
     if outcome.succeeded:
-        return Text.assemble((verdict, style), f" {plan.target} runs after {took} of the {allowed} RTO of tier 2")
+        took, allowed = duration(outcome.objective.rto_measured_seconds), duration(APPLICATION.rto.total_seconds())
+        return Text.assemble((verdict, style), f" {plan.target} runs: RTO {took} of {allowed}, tier 2")
+    took = duration(outcome.duration.total_seconds())
     why = f" ({outcome.reason})" if outcome.reason else ""
     return Text.assemble(
         (verdict, style),

@@ -1,7 +1,7 @@
 """How ``dr`` speaks: results on standard output, progress and errors on standard error, JSON when asked for."""
 
 import json
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
@@ -35,6 +35,18 @@ def answer(value: dict[str, Any], *, as_json: bool, lines: list[str | Text]) -> 
         return
     for line in lines:
         say(line)
+
+
+def aligned(rows: Sequence[tuple[str, ...]], *, styles: Mapping[str, str] | None = None) -> list[str | Text]:
+    """Aligned columns, whole on any width: a name that is cut off could not be pasted. ``styles`` are of words."""
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    lines: list[str | Text] = []
+    for row in rows:
+        cells = zip(row, widths, strict=True)
+        line = Text("  ").join(Text(cell.ljust(width), style=(styles or {}).get(cell, "")) for cell, width in cells)
+        line.rstrip()
+        lines.append(line)
+    return lines
 
 
 @contextmanager

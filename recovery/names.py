@@ -19,6 +19,9 @@ DATABASE_NAME = "duskspendr"
 MASTER_USER = "duskspendr_admin"
 CA_CERTIFICATE = "rds-ca-rsa2048-g1"
 LOG_EXPORTS = ("postgresql", "upgrade")
+# In the order of their deployment.
+_PRIMARY_STACKS = ("Network", "Database", "Backup", "Application", "DeviceBackups", "Observability")
+_RECOVERY_STACKS = ("RecoveryFoundation", "RecoveryStandby")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +104,21 @@ class Names:
         return f"{self.prefix}-restore-verification"
 
     @property
+    def restored_name(self) -> str:
+        """The subnet, security and parameter group of a region that AWS Backup and operators restore into."""
+        return f"{self.prefix}-restored"
+
+    def stacks_in(self, region: str) -> tuple[str, ...]:
+        """The names of the environment's stacks in one of its two regions."""
+        found = _RECOVERY_STACKS if region == self.recovery_region else _PRIMARY_STACKS
+        return tuple(f"{self.environment}-{stack}" for stack in found)
+
+    @property
+    def all_stacks(self) -> tuple[str, ...]:
+        """The names of the environment's stacks."""
+        return self.stacks_in(self.primary_region) + self.stacks_in(self.recovery_region)
+
+    @property
     def failover_machine_name(self) -> str:
         """The state machine of failover and failback, in the recovery region."""
         return f"{self.prefix}-failover"
@@ -134,11 +152,6 @@ class Names:
     def manifest_rule_name(self) -> str:
         """The schedule of a region's manifest."""
         return f"{self.prefix}-manifest"
-
-    @property
-    def restored_name(self) -> str:
-        """The subnet, security and parameter group of a region that AWS Backup and operators restore into."""
-        return f"{self.prefix}-restored"
 
     def identifier_in(self, region: str) -> str:
         """The instance of a region, whichever of the two is the primary now."""

@@ -120,6 +120,8 @@ class ServiceDeployments:
         [deployment] = found
         if deployment.status not in RUNNING:
             return hooks.json_error("ConflictException", f"the service deployment is {deployment.status}")
+        if request.get("stopType") != "ROLLBACK":
+            return hooks.json_error("InvalidParameterException", "the only valid stopType is ROLLBACK")
         if deployment.source is None:
             return hooks.json_error("ClientException", "there is no earlier service revision to roll back to")
         if deployment.status == "IN_PROGRESS":

@@ -26,7 +26,6 @@ class AutomatedBackup:
     replicated: bool
     earliest: datetime
     latest: datetime
-    storage_type: str | None
 
     @property
     def source(self) -> dict[str, str]:
@@ -42,14 +41,20 @@ def read_backups(rds: "RDSClient", names: Names) -> list[AutomatedBackup]:
     Those that RDS has not finished a first time, and so have no window, are left out.
     """
     region = rds.meta.region_name
-    pages = rds.get_paginator("describe_db_instance_automated_backups")
     return [
         _backup(found, region)
         for identifier in (names.instance_identifier, names.replica_identifier)
-        for page in pages.paginate(DBInstanceIdentifier=identifier)
-        for found in page["DBInstanceAutomatedBackups"]
+        for found in _describe(rds, identifier)
         if {"EarliestTime", "LatestTime"} <= set(found.get("RestoreWindow", {}))
     ]
+
+
+def _describe(rds: "RDSClient", identifier: str) -> list[Any]:
+    pages = rds.get_paginator("describe_db_instance_automated_backups").paginate(DBInstanceIdentifier=identifier)
+    try:
+        return [found for page in pages for found in page["DBInstanceAutomatedBackups"]]
+    except rds.exceptions.DBInstanceAutomatedBackupNotFoundFault:
+        return []
 
 
 def _backup(found: Any, region: str) -> AutomatedBackup:  # noqa: ANN401 - botocore's answer
@@ -62,7 +67,6 @@ def _backup(found: Any, region: str) -> AutomatedBackup:  # noqa: ANN401 - botoc
         replicated=f":rds:{region}:" not in found.get("DBInstanceArn", ""),
         earliest=window["EarliestTime"],
         latest=window["LatestTime"],
-        storage_type=found.get("StorageType"),
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from recovery.active_region import find_instance
+from recovery.instances import describe_instance
 from recovery.objectives import FULL
 from recovery.point_in_time.backups import AutomatedBackup
 from recovery.point_in_time.settings import FROM_TAG, REQUESTED_TAG, TO_TAG, InstanceSettings
@@ -71,7 +71,7 @@ def restore(
     instance has the name, botocore's ClientError or BotoCoreError.
     """
     marks = {FROM_TAG: backup.identifier, TO_TAG: at.astimezone(UTC).isoformat(timespec="seconds")}
-    found = find_instance(rds, identifier)
+    found = describe_instance(rds, identifier)
     resumed = found is not None
     if found is None:
         found = _begin(rds, backup, settings, identifier=identifier, at=at, marks=marks)
@@ -80,7 +80,7 @@ def restore(
     while (status := _status(found)) != "available" and status not in _LOST and time.monotonic() < deadline:
         progress(f"{identifier} is {status}")
         time.sleep(POLL_SECONDS)
-        found = find_instance(rds, identifier)
+        found = describe_instance(rds, identifier)
         if found is None:
             raise RefusedError(f"expected the instance {identifier}, found it deleted meanwhile: ask again")
     endpoint = found.get("Endpoint", {})
@@ -118,7 +118,7 @@ def _begin(
         return rds.restore_db_instance_to_point_in_time(**request)["DBInstance"]
     except rds.exceptions.DBInstanceAlreadyExistsFault:
         # Two calls at once, or the answer to the first attempt was lost.
-        return find_instance(rds, identifier) or {}
+        return describe_instance(rds, identifier) or {}
 
 
 def _check_ours(found: Any, marks: dict[str, str]) -> datetime:  # noqa: ANN401 - botocore's answer

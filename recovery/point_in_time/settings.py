@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from recovery.active_region import find_instance
+from recovery.instances import describe_instance
 from recovery.names import CA_CERTIFICATE, LOG_EXPORTS, Names
 
 if TYPE_CHECKING:
@@ -42,9 +42,8 @@ def read_settings(rds: "RDSClient", ec2: "EC2Client", names: Names) -> InstanceS
     The database itself there, or in the recovery region its replica, which is as large and set up alike. Raises
     botocore's ClientError or BotoCoreError.
     """
-    here = rds.meta.region_name
-    twin = names.instance_identifier if here == names.primary_region else names.replica_identifier
-    found = find_instance(rds, twin)
+    twin = names.identifier_in(rds.meta.region_name)
+    found = describe_instance(rds, twin)
     groups = ec2.describe_security_groups(Filters=[{"Name": "group-name", "Values": [names.restored_name]}])
     proof = [group.get("GroupId", "") for group in groups["SecurityGroups"]]
     if found is None:

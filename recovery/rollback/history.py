@@ -23,7 +23,8 @@ ROLLING_BACK = {"ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS"}
 # "Pending" and "Ongoing".
 # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-deployment.html
 UNDER_WAY = {"PENDING", "IN_PROGRESS", "STOP_REQUESTED"} | ROLLING_BACK
-# DescribeServiceRevisions takes no more at a time.
+# ListServiceDeployments and DescribeServiceRevisions take no more at a time.
+_DEPLOYMENTS_A_CALL = 100
 _REVISIONS_A_CALL = 20
 
 
@@ -147,7 +148,7 @@ def list_deployments(ecs: "ECSClient") -> Iterator[Any]:
     """The service's deployments as ECS lists them. Raises botocore's ClientError or BotoCoreError."""
     token: dict[str, Any] = {}
     while True:
-        page = ecs.list_service_deployments(cluster=CLUSTER, service=SERVICE, maxResults=100, **token)
+        page = ecs.list_service_deployments(cluster=CLUSTER, service=SERVICE, maxResults=_DEPLOYMENTS_A_CALL, **token)
         yield from page["serviceDeployments"]
         if not page.get("nextToken"):
             return

@@ -39,8 +39,12 @@ class Outcome:
 
     @property
     def objective(self) -> ObjectiveResult:
-        """Held against tier 2; a rollback that did not succeed has no recovery time."""
-        return judge(APPLICATION, rto=self.duration if self.succeeded else None, rpo=None)
+        """Held against tier 2; a rollback that did not succeed has no recovery time.
+
+        Nor has one that ended before it began: then our clock and AWS's, which dates a joined one, differ too much.
+        """
+        measured = self.succeeded and self.duration >= timedelta()
+        return judge(APPLICATION, rto=self.duration if measured else None, rpo=None)
 
 
 def roll_back(

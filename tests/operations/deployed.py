@@ -72,7 +72,8 @@ class Deployed:
         [found] = rds.describe_db_instance_automated_backups(DBInstanceIdentifier=self.names.instance_identifier)[
             "DBInstanceAutomatedBackups"
         ]
-        return found.get("RestoreWindow", {})["LatestTime"]
+        latest = found.get("RestoreWindow", {}).get("LatestTime")
+        return latest or datetime.min.replace(tzinfo=UTC)
 
 
 def deploy(cloud: Cloud, environment: str) -> Deployed:

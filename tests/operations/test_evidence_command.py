@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -10,13 +9,14 @@ from uuid import uuid4
 import pytest
 from typer.testing import CliRunner, Result
 
-from lab.cloud import Cloud, running_cloud
+from lab.cloud import Cloud
 from operations.cli import app
 from recovery.evidence import judge
 from recovery.evidence.bucket import EvidenceBucket
 from recovery.evidence.chain import folder, keep, link_key, record_key, seal
 from recovery.evidence.page import page_of
 from recovery.objectives import FULL
+from tests.operations.conftest import Dr, error_of, sign_in
 from tests.recovery.evidence_files import DATABASE, FolderStore, a_record, sealed_folder, store_record
 
 if TYPE_CHECKING:
@@ -24,13 +24,6 @@ if TYPE_CHECKING:
 
 REGION = "ap-southeast-1"
 FIRST, SECOND = (record_key(DATABASE, f"job-{number}") for number in (1, 2))
-Dr = Callable[..., Result]
-
-
-@pytest.fixture(scope="module")
-def cloud() -> Iterator[Cloud]:
-    with running_cloud() as cloud:
-        yield cloud
 
 
 @pytest.fixture
@@ -46,9 +39,7 @@ def dr() -> Dr:
 @pytest.fixture
 def s3(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> "S3Client":
     """The client of the emulated S3; the process has the environment of an operator of it."""
-    for name, value in cloud.environment.items():
-        if name.startswith("AWS_"):
-            monkeypatch.setenv(name, value)
+    sign_in(cloud, monkeypatch)
     return cloud.clients(REGION).s3
 
 
@@ -82,13 +73,6 @@ def copy(tmp_path: Path) -> Path:
 
 def of(bucket: str) -> list[str]:
     return ["--bucket", bucket, "--region", REGION, "--database", DATABASE]
-
-
-def error_of(result: Result) -> str:
-    assert result.exit_code == 2, result.output
-    assert result.stdout == ""
-    (line,) = result.stderr.splitlines()
-    return line
 
 
 def test_untouched_bucket_is_proven(dr: Dr, bucket: str):

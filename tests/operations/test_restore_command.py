@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.exceptions import ClientError
+from botocore.session import Session
+from botocore.stub import Stubber
 
 from lab.cloud import running_cloud
-from recovery.names import PRIMARY_REGION, RECOVERY_REGION
+from recovery.names import PRIMARY_REGION, RECOVERY_REGION, Names
 from recovery.point_in_time import run, settings
-from recovery.point_in_time.backups import AutomatedBackup, choose_backup
+from recovery.point_in_time.backups import AutomatedBackup, choose_backup, read_backups
 from tests.operations.conftest import Dr, error_of, sign_in
 from tests.operations.deployed import Deployed, deploy
 
@@ -96,9 +98,15 @@ def test_lost_answer_to_the_request_is_no_second_restore(
     dr: Dr, prod: Deployed, moment: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The look before finds nothing, and RDS says that the instance exists: it is the one asked for."""
-    first, looks = restore(dr, moment), iter([None])
-    real = run.find_instance
-    monkeypatch.setattr(run, "find_instance", lambda rds, name: next(looks, ...) and real(rds, name))
+    first, looks = restore(dr, moment), 0
+    real = run.describe_instance
+
+    def late(rds: Any, name: str) -> Any:
+        nonlocal looks
+        looks += 1
+        return None if looks == 1 else real(rds, name)
+
+    monkeypatch.setattr(run, "describe_instance", late)
     assert restore(dr, moment)["instance"] == first["instance"]
     del prod
 
@@ -174,12 +182,12 @@ def test_restore_that_fails_is_status_1_and_says_how_to_remove_it(
     dr: Dr, prod: Deployed, moment: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     restore(dr, moment)
-    real = run.find_instance
+    real = run.describe_instance
 
     def failed(rds: Any, name: str) -> Any:
         return (real(rds, name) or {}) | {"DBInstanceStatus": "incompatible-network"}
 
-    monkeypatch.setattr(run, "find_instance", failed)
+    monkeypatch.setattr(run, "describe_instance", failed)
     result = dr("restore", "--environment", "prod", "--at", moment.isoformat(), "--json")
     assert result.exit_code == 1
     assert list(json.loads(result.stdout)["next"]) == ["remove"]
@@ -235,7 +243,6 @@ def a_backup(identifier: str, *, hours: tuple[int, int]) -> AutomatedBackup:
         replicated=False,
         earliest=noon + timedelta(hours=hours[0]),
         latest=noon + timedelta(hours=hours[1]),
-        storage_type="gp3",
     )
 
 
@@ -252,3 +259,12 @@ def test_restored_name_is_one_that_rds_takes(prod: Deployed, moment: datetime) -
     assert name == name.lower()
     assert len(name) <= 63
     assert "--" not in name
+
+
+def test_instance_that_never_had_a_backup_is_no_error() -> None:
+    """RDS may say so with an empty list or with a fault of its own."""
+    rds: Any = Session().create_client("rds", region_name="r", aws_access_key_id="x", aws_secret_access_key="x")
+    with Stubber(rds) as stubber:
+        stubber.add_response("describe_db_instance_automated_backups", {"DBInstanceAutomatedBackups": []})
+        stubber.add_client_error("describe_db_instance_automated_backups", "DBInstanceAutomatedBackupNotFound")
+        assert read_backups(rds, Names(environment="prod", account="1")) == []

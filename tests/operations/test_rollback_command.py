@@ -7,20 +7,24 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 from lab.cloud import Cloud
+from operations import aws
+from recovery.instances import Instance
 from recovery.names import CLUSTER, SCHEMA_VERSION_LABEL, SERVICE
-from recovery.rollback import run
+from recovery.rollback import history, run
 from tests.operations.conftest import Dr, error_of
 
 if TYPE_CHECKING:
     from mypy_boto3_ecs import ECSClient
 
-REGION = "ap-south-1"
+REGION, RECOVERY = "ap-south-1", "ap-southeast-1"
 ROLLBACK = ("rollback", "--environment", "prod")
 
 
@@ -119,6 +123,27 @@ def test_the_measured_time_is_held_against_tier_2(dr: Dr, service: Service) -> N
     assert (facts["rto_target_seconds"], facts["verdict"]) == (1800, "PASS")
 
 
+def test_rollback_leaves_evidence_in_the_chain(dr: Dr, service: Service, cloud: Cloud, account: str) -> None:
+    """Without it `dr status` could never tell what tier 2 took."""
+    del service
+    s3, bucket = cloud.clients_of(account, RECOVERY).s3, f"duskspendr-prod-evidence-{account}"
+    s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": RECOVERY})
+    facts = json.loads(dr(*ROLLBACK, "--json").stdout)
+    place = ("--bucket", bucket, "--region", RECOVERY, "--database", "duskspendr-prod", "--json")
+    assert json.loads(dr("evidence", "verify", *place).stdout)["records"] == 1
+    record = json.loads(dr("evidence", "show", facts["evidence"], *place).stdout)
+    assert (record["drill"], record["verdict"], record["lab"]) == ("rollback", "PASS", True)
+    [objective] = record["objectives"]
+    assert (objective["tier"], objective["rto_measured_seconds"]) == (2, facts["rto_measured_seconds"])
+
+
+def test_bucket_that_cannot_be_written_to_fails_no_rollback(dr: Dr, service: Service) -> None:
+    result = dr(*ROLLBACK)
+    assert result.exit_code == 0, result.output
+    assert result.stdout.splitlines()[-1].startswith("no evidence was kept")
+    assert service.revision == 2
+
+
 def test_a_rollback_that_runs_already_is_waited_for_and_not_stopped(dr: Dr, service: Service) -> None:
     """Stopping it would bring the faulty revision back."""
     service.ends("hangs")
@@ -167,8 +192,11 @@ def test_revision_older_than_the_recorded_schema_is_refused_unless_forced(
     assert service.revision == 2
 
 
-def test_schema_that_came_with_a_failed_deployment_counts(dr: Dr, service: Service) -> None:
-    """Its migration ran, and nobody undid it."""
+def test_schema_that_came_with_a_failed_deployment_counts(
+    dr: Dr, service: Service, record: Callable[[str], None]
+) -> None:
+    """Its migration ran, and nobody undid it, whatever was recorded before."""
+    record("1")
     service.deploy(2, ends="hangs", wait="IN_PROGRESS")
     assert "the database is at schema version 2" in error_of(dr(*ROLLBACK), 1)
     assert service.statuses[0] == "IN_PROGRESS"
@@ -211,6 +239,19 @@ def test_rollback_that_does_not_end_in_time_fails_unmeasured(
     assert (facts["verdict"], facts["status"], facts["rto_measured_seconds"]) == ("FAIL", "IN_PROGRESS", None)
 
 
+def test_clocks_that_differ_leave_a_rollback_unmeasured() -> None:
+    now = datetime.now(UTC)
+    outcome = run.Outcome(
+        deployment_arn="arn",
+        status="SUCCESSFUL",
+        reason="",
+        succeeded=True,
+        started_at=now,
+        ended_at=now - timedelta(seconds=3),
+    )
+    assert outcome.objective.rto_measured_seconds is None
+
+
 def test_first_deployment_has_nothing_to_return_to(dr: Dr, cloud: Cloud, account: str) -> None:
     service = Service(cloud, cloud.clients_of(account, REGION).ecs)
     service.create()
@@ -229,7 +270,11 @@ def test_deregistered_revision_is_refused(dr: Dr, service: Service) -> None:
     assert f"found {SERVICE}:1 deregistered" in error_of(dr(*ROLLBACK, "--to", "1", "--force"), 1)
 
 
-def test_history_of_many_deployments_is_read_to_its_end(dr: Dr, service: Service) -> None:
+def test_history_of_many_deployments_is_read_to_its_end(
+    dr: Dr, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of more pages than one, and of more revisions than are described at a time."""
+    monkeypatch.setattr(history, "_DEPLOYMENTS_A_CALL", 10)
     for _ in range(25):
         service.deploy(ends="hangs", wait="IN_PROGRESS")
     service.deploy()
@@ -256,6 +301,30 @@ def test_what_is_no_environment_is_refused(dr: Dr, account: str, environment: st
 def test_environment_without_the_service_is_refused(dr: Dr, account: str) -> None:
     del account
     assert "ClusterNotFoundException" in error_of(dr(*ROLLBACK))
+
+
+def test_after_a_failover_the_recovery_regions_service_is_rolled_back(
+    dr: Dr, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del service
+
+    def promoted(*_: object) -> Instance:
+        return Instance(identifier="duskspendr-prod-replica", status="available", source=None)
+
+    monkeypatch.setattr(aws, "find_instance", promoted)
+    assert "of prod in ap-southeast-1" in error_of(dr(*ROLLBACK))
+
+
+def test_recovery_region_that_does_not_answer_holds_no_rollback_up(
+    dr: Dr, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del service
+
+    def silent(*_: object) -> Instance:
+        raise EndpointConnectionError(endpoint_url="https://rds.ap-southeast-1.amazonaws.com")
+
+    monkeypatch.setattr(aws, "find_instance", silent)
+    assert json.loads(dr(*ROLLBACK, "--dry-run", "--json").stdout)["region"] == REGION
 
 
 def test_missing_credentials_are_one_line(dr: Dr, account: str, monkeypatch: pytest.MonkeyPatch) -> None:
