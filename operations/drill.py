@@ -25,7 +25,7 @@ from operations.terminal import (
     one_error,
     progress,
 )
-from recovery.database import connect
+from recovery.database import connect, without_secrets
 from recovery.evidence import CheckRecord, Evidence, judge, this_operator
 from recovery.evidence.page import duration, page_of
 from recovery.names import PRIMARY_REGION, Names
@@ -54,11 +54,15 @@ _PASSED_ON = {"ignore_unknown_options": True, "allow_extra_args": True}
 
 @dataclass(frozen=True)
 class _Drilled:
-    """What came of a failover: the instance before and after, and what the beats say (None: nobody took over)."""
+    """What came of a failover: the instance before and after, and what the beats say (None: nobody took over).
+
+    ``newest_error`` is what the client was told last.
+    """
 
     before: "DBInstanceTypeDef"
     after: "DBInstanceTypeDef"
     outage: Outage | None
+    newest_error: str
 
 
 @app.command(context_settings=_PASSED_ON)
@@ -143,9 +147,9 @@ def _fail_over(rds: "RDSClient", identifier: str, region: str, dsn: str, confirm
             changed = pulse.wait_for_another_server(DATABASE.rto, progress=step)
             after = _wait_for_zone(rds, before, step)
     if not changed:
-        return _Drilled(before, after, None)
+        return _Drilled(before, after, None, pulse.newest_error)
     with connect(dsn, application_name="dr drill") as connection:
-        return _Drilled(before, after, measure_outage(connection, pulse.beats))
+        return _Drilled(before, after, measure_outage(connection, pulse.beats), pulse.newest_error)
 
 
 def _describe(rds: "RDSClient", identifier: str) -> "DBInstanceTypeDef":
@@ -212,7 +216,11 @@ def _another_server(drilled: _Drilled) -> CheckRecord:
     before, after = (each.get("AvailabilityZone") or "unknown" for each in (drilled.before, drilled.after))
     status = drilled.after.get("DBInstanceStatus")
     passed = drilled.outage is not None and before != after and status == "available"
-    who = "another server took over" if drilled.outage else "no other server took over in time"
+    who = (
+        "another server took over"
+        if drilled.outage
+        else f"no other server took over in time ({without_secrets(drilled.newest_error) or 'no error'})"
+    )
     return _check("failover", passed=passed, detail=f"{who}; from {before} to {after}, and RDS says {status}")
 
 

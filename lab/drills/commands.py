@@ -15,7 +15,7 @@ from lab.drill import BACKUP_STEP, RestoreDrill
 from lab.drills.instance import KILLS, InstanceDrill
 from lab.drills.restore import MomentDrill
 from lab.drills.rollback import RollbackDrill
-from lab.drills.running import cleaned_up, exit_code, print_result, run_drill, write
+from lab.drills.running import EXIT_COULD_NOT, cleaned_up, exit_code, print_result, run_drill, write
 from lab.timeline import Timeline
 from recovery.evidence import Evidence
 from recovery.objectives import APPLICATION, DATABASE, FULL, Tier
@@ -73,7 +73,7 @@ def drill(
     with cleaned_up(timeline), running_cloud() as cloud:
         runner = RestoreDrill(cloud, timeline, _pause if pause_before_proof else None)
         evidence = run_drill("restore", FULL, timeline, runner.run)
-        recorded = cloud.listing("recorded") if exit_code(evidence) != 2 else []
+        recorded = cloud.listing("recorded") if exit_code(evidence) != EXIT_COULD_NOT else []
     write(
         output,
         evidence,

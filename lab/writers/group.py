@@ -59,11 +59,6 @@ class Writers:
         finally:
             self._ending.close()
 
-    @property
-    def pids(self) -> list[int]:
-        """Their process ids."""
-        return [process.pid for process in self._processes]
-
     def stop(self) -> None:
         """End them in order. Raises :class:`LabError` when one had ended before: it would prove less than it says."""
         gone = [process.pid for process in self._processes if process.poll() is not None]
