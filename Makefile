@@ -1,6 +1,6 @@
 # Two commands matter: `make drill` executes every promise once, `make test` checks everything. Both do all the set-up.
 .DEFAULT_GOAL := help
-.PHONY: help install drill lab damage clean-restores bench bench-device device-faults test lint format types contracts pytest synth snapshots lock clean
+.PHONY: help install drill drill-all lab damage clean-restores bench bench-device device-faults test lint format types contracts pytest synth snapshots lock clean
 SHELL := /bin/bash
 
 PYTHON ?= python3
@@ -31,6 +31,9 @@ build/.installed: pyproject.toml constraints.txt requirements.txt requirements-d
 
 drill: install ## deploy, destroy, restore and prove on this machine; evidence in build/drill/
 	@$(BIN)/python -m lab drill
+
+drill-all: install ## kill an instance fifty times, roll back, restore to a moment; evidence in build/drill/<name>/
+	@$(BIN)/python -m lab drill all
 
 lab: install ## keep a lab running to explore
 	@$(BIN)/python -m lab start

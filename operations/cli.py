@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from operations import evidence
+from operations import drill, evidence
 from operations.arguments import Dsn, Json
 from operations.failover import failback, failover
 from operations.proof import manifest, verify
@@ -73,6 +73,7 @@ app.command()(recovery_points)
 app.command()(rollback)
 app.command()(restore)
 app.command()(status)
+app.add_typer(drill.app, name="drill")
 app.add_typer(evidence.app, name="evidence")
 app.add_typer(failover, name="failover")
 app.add_typer(failback, name="failback")

@@ -18,6 +18,7 @@ from lab.emulator.backups import Backups
 from lab.emulator.control import Control
 from lab.emulator.faults import Faults
 from lab.emulator.instances import Instances
+from lab.emulator.reboots import Reboots
 from lab.emulator.recorded import Recorder
 from lab.emulator.replication import Replication
 from lab.emulator.scaling import Scaling
@@ -34,7 +35,8 @@ def main() -> None:
     hooks.name_versions_in_s3_events()
     faults, service_deployments = Faults(), ServiceDeployments()
     replication = Replication(instances)
-    for part in (instances, replication, backup_api, recorder, faults, service_deployments, Scaling()):
+    parts = (instances, Reboots(instances), replication, backup_api, recorder, faults, service_deployments, Scaling())
+    for part in parts:
         part.install()
     control = Control(
         os.environ["LAB_ACCOUNT"], instances, backup_api, recorder, faults, service_deployments, replication

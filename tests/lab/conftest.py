@@ -25,6 +25,14 @@ def open_folder() -> Iterator[Path]:
         yield Path(name)
 
 
+@pytest.fixture(scope="module")
+def folder_in_reach() -> Iterator[Path]:
+    """As ``open_folder``, for all tests of a module."""
+    with tempfile.TemporaryDirectory(prefix="continuity-test-") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
 @pytest.fixture(scope="session")
 def stage() -> Iterator[Stage]:
     """A restored database to damage."""

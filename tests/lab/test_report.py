@@ -62,6 +62,13 @@ def test_unmeasured_objective_is_called_unmeasured(tmp_path: Path, evidence: dic
     assert '<td class="number">unmeasured</td>' in page(tmp_path, evidence)
 
 
+def test_tier_without_an_rpo_has_none_rather_than_an_unmeasured_one(tmp_path: Path, evidence: dict[str, Any]) -> None:
+    evidence["objectives"][0] |= {"rto_measured_seconds": 2.0, "rpo_target_seconds": None, "rpo_measured_seconds": None}
+    shown = page(tmp_path, evidence)
+    assert shown.count('<td class="number">N/A</td>') == 2
+    assert '<td class="number">unmeasured</td>' not in shown
+
+
 def test_findings_are_escaped(tmp_path: Path, evidence: dict[str, Any]) -> None:
     assert "<script>" not in page(tmp_path, evidence)
 

@@ -1,0 +1,1 @@
+"""Independent writers: processes that commit purchases and keep, on disk, a ledger of what was acknowledged to them."""
