@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from mypy_boto3_rds import RDSClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_sns import SNSClient
+    from mypy_boto3_sqs import SQSClient
     from mypy_boto3_ssm import SSMClient
     from mypy_boto3_stepfunctions import SFNClient
 
@@ -76,6 +78,10 @@ class Clients:
         return self._client("ec2")
 
     @cached_property
+    def ecr(self) -> Any:  # noqa: ANN401 - boto3-stubs knows only some of them
+        return self._client("ecr")
+
+    @cached_property
     def ecs(self) -> "ECSClient":
         return self._client("ecs")
 
@@ -104,6 +110,14 @@ class Clients:
         return self._client("ssm")
 
     @cached_property
+    def sns(self) -> "SNSClient":
+        return self._client("sns")
+
+    @cached_property
+    def sqs(self) -> "SQSClient":
+        return self._client("sqs")
+
+    @cached_property
     def states(self) -> "SFNClient":
         return self._client("stepfunctions")
 
@@ -112,10 +126,10 @@ class Cloud:
     """A running emulator with a temporary folder, a free port and an account of its own.
 
     Two of them on one machine share nothing: the account doubles as access key, which is how the emulator and the
-    cdk CLI's caches tell them apart. Without ``waits`` a state machine repeats a step at once.
+    cdk CLI's caches tell them apart. State machines wait the share ``waits`` of what they should; at 0, not at all.
     """
 
-    def __init__(self, *, waits: bool = True) -> None:
+    def __init__(self, *, waits: float = 1) -> None:
         self._waits = waits
         self.account = f"{secrets.randbelow(9 * 10**11) + 10**11}"
         self.port = free_port()
@@ -156,7 +170,7 @@ class Cloud:
             "TMPDIR": str(self.folder),
             "S3_DATA_DIR": str(self.folder / "s3"),
             "LOG_LEVEL": "INFO",
-            "SFN_WAIT_SCALE": "1" if self._waits else "0",
+            "SFN_WAIT_SCALE": f"{float(self._waits)}",
             "LAB_FOLDER": str(self.folder),
             "LAB_ACCOUNT": self.account,
         }
@@ -239,7 +253,7 @@ class Cloud:
 
 
 @contextlib.contextmanager
-def running_cloud(*, waits: bool = True) -> Generator[Cloud]:
+def running_cloud(*, waits: float = 1) -> Generator[Cloud]:
     """A cloud that is ended whatever happens, Ctrl-C and termination included."""
     cloud = Cloud(waits=waits)
     try:

@@ -8,6 +8,7 @@ from rich.text import Text
 
 from operations import drill, evidence
 from operations.arguments import Dsn, Json
+from operations.failover import failback, failover
 from operations.proof import manifest, verify
 from operations.recovery_points import recovery_points
 from operations.restore import restore
@@ -74,3 +75,5 @@ app.command()(restore)
 app.command()(status)
 app.add_typer(drill.app, name="drill")
 app.add_typer(evidence.app, name="evidence")
+app.add_typer(failover, name="failover")
+app.add_typer(failback, name="failback")

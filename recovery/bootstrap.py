@@ -39,6 +39,24 @@ CREATE TABLE IF NOT EXISTS continuity.heartbeat (
 );
 """
 
+# A writer says which epoch it holds, in the transaction it writes in, and is refused when another region's has begun.
+_EPOCH = """
+CREATE TABLE IF NOT EXISTS continuity.epoch (
+    only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    number bigint NOT NULL,
+    region text NOT NULL,
+    since timestamptz NOT NULL
+);
+CREATE OR REPLACE FUNCTION continuity.require_epoch(held bigint) RETURNS void LANGUAGE plpgsql STABLE AS $$
+DECLARE current bigint := coalesce((SELECT number FROM continuity.epoch), 1);
+BEGIN
+    IF held <> current THEN
+        RAISE EXCEPTION 'the writer holds epoch %, this database is of epoch %: connect anew', held, current
+            USING ERRCODE = 'invalid_transaction_state';
+    END IF;
+END $$;
+"""
+
 # What a look at the files executes: of each function the form with the most arguments that this version has.
 _AMCHECK_FUNCTIONS = """
 SELECT DISTINCT ON (p.proname) p.oid::regprocedure::text AS function,
@@ -110,7 +128,7 @@ def _create(connection: Connection) -> tuple[tuple[str, ...], tuple[str, ...]]:
     with connection.transaction():
         connection.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (HEARTBEAT_LOCK,))
-        created = (*_create_pulse(connection), *_create_roles(connection))
+        created = (*_create_pulse(connection), *_create_epoch(connection), *_create_roles(connection))
         added, refused = _add_amcheck(connection)
         return (*created, *added), refused
 
@@ -120,6 +138,13 @@ def _create_pulse(connection: Connection) -> list[str]:
         return []
     connection.execute(_SCHEMA)
     return ["table continuity.heartbeat"]
+
+
+def _create_epoch(connection: Connection) -> list[str]:
+    if row(connection, "SELECT to_regclass('continuity.epoch') IS NOT NULL AS present")["present"]:
+        return []
+    connection.execute(_EPOCH)
+    return ["table continuity.epoch"]
 
 
 def _create_roles(connection: Connection) -> list[str]:

@@ -102,6 +102,17 @@ HEARTBEAT_INTERVAL = timedelta(minutes=1)
 # AWS Backup deletes what it is about.
 VERIFICATION_TIMEOUT = timedelta(hours=RESTORE_TEST_VALIDATION_WINDOW_HOURS) * 3 / 4
 
+# Failover and failback. A person has a quarter of the tier's RTO to approve. The guard of a region looks with every
+# heartbeat: one that is to fence itself has had a turn after two. What the old primary wrote last is replayed within
+# seconds, or will not be at all. A failback copies the whole database across regions twice, while the application
+# serves: before the switch, and after it for a new standby.
+REPLICA_TIMEOUT = timedelta(hours=12)
+FAILOVER_TIMEOUT = 2 * REPLICA_TIMEOUT
+APPROVAL_TIMEOUT = FULL.rto / 4
+GUARD_TURN = 2 * HEARTBEAT_INTERVAL
+FAILOVER_CATCH_UP = timedelta(minutes=5)
+PILOT_LIGHT_TASKS = 1
+
 # When alarms speak. Silence of the pulse: five beats, more than an automatic failover of the instance takes (60-120 s)
 # and a small part of the RPO it measures.
 HEARTBEAT_SILENCE = 5 * HEARTBEAT_INTERVAL

@@ -4,9 +4,11 @@ from aws_cdk import CfnOutput
 from aws_cdk import aws_ec2 as ec2
 from constructs import Construct
 
+from continuity.api_service import Scale
 from continuity.bootstrap import Bootstrap
 from continuity.buckets import EvidenceStore
 from continuity.deployment import Deployment
+from continuity.guard import Guard
 from continuity.keys import encryption_key
 from continuity.postgres import Calendar, InstanceSize, PrimaryInstance
 from continuity.pulse import Heartbeat, ManifestTaker
@@ -28,6 +30,8 @@ class DatabaseStack(RegionalStack):
         calendar: Calendar,
         recovery_key_arn: str,
         evidence: EvidenceStore,
+        scale: Scale,
+        image_repository: str,
         serving: bool,
     ) -> None:
         super().__init__(scope, id, deployment=deployment, region=region)
@@ -57,7 +61,18 @@ class DatabaseStack(RegionalStack):
             evidence=evidence,
             enabled=serving,
         )
-        for pulse in (heartbeat, manifest):
+        guard = Guard(
+            self,
+            "Guard",
+            deployment=deployment,
+            connection=self.connection,
+            secret_arn=self.secret.secret_arn,
+            key=key,
+            evidence=evidence,
+            scale=scale,
+            image_repository=image_repository,
+        )
+        for pulse in (heartbeat, manifest, guard):
             pulse.node.add_dependency(bootstrap.resource)  # their roles and tables are its work
         self.manifest = manifest.machine
 

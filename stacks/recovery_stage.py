@@ -8,6 +8,7 @@ from continuity.buckets import EvidenceStore
 from continuity.deployment import Deployment
 from continuity.postgres import Calendar, InstanceSize
 from environments import Environment
+from recovery import objectives
 from recovery.names import Names
 from stacks.application import ApplicationStack
 from stacks.backup import BackupStack
@@ -56,7 +57,8 @@ class RecoveryStage(Stage):
             repository_name=e.service.repository, version=e.service.image, schema_version=e.service.schema_version
         )
         full_scale = Scale(minimum=e.service.min_tasks, maximum=e.service.max_tasks)
-        pilot_light = Scale(minimum=1, maximum=e.service.max_tasks)
+        pilot_light = Scale(minimum=objectives.PILOT_LIGHT_TASKS, maximum=e.service.max_tasks)
+        asleep = Scale(minimum=0, maximum=0)  # beside a fenced database no task does any good
 
         foundation = RecoveryFoundationStack(
             self,
@@ -80,6 +82,8 @@ class RecoveryStage(Stage):
             calendar=calendar,
             recovery_key_arn=network.recovery_database_key_arn,
             evidence=evidence,
+            scale=full_scale,
+            image_repository=image.repository_name,
             serving=not e.serves_from_recovery,
         )
         backup = BackupStack(
@@ -99,7 +103,7 @@ class RecoveryStage(Stage):
             "Application",
             **primary,
             image=image,
-            scale=full_scale,
+            scale=asleep if e.serves_from_recovery else full_scale,
             database=database.connection,
             secret_arn=database.secret.secret_arn,
             secret_key_arn=database.key.key_arn,
@@ -136,6 +140,7 @@ class RecoveryStage(Stage):
             calendar=calendar,
             image=image,
             scale=full_scale if e.serves_from_recovery else pilot_light,
+            full_scale=full_scale,
             public_name=_public_name(e, serving=e.serves_from_recovery),
             alarm_emails=e.alarm_emails,
             serving=e.serves_from_recovery,

@@ -14,6 +14,8 @@ from continuity.announcements import Announcements
 from continuity.api_service import ApiService, Image, PublicName, Scale
 from continuity.buckets import EvidenceStore
 from continuity.deployment import Deployment
+from continuity.failover import AlarmChannel, Failover
+from continuity.guard import Guard
 from continuity.postgres import Calendar, InstanceSize
 from continuity.pulse import Heartbeat, ManifestTaker
 from continuity.replica import Replica
@@ -41,13 +43,15 @@ class RecoveryStandbyStack(RegionalStack):
         calendar: Calendar,
         image: Image,
         scale: Scale,
+        full_scale: Scale,
         public_name: PublicName | None,
         alarm_emails: Sequence[str],
         serving: bool,
     ) -> None:
         super().__init__(scope, id, deployment=deployment, region=region)
         names = deployment.names
-        topic = AlarmTopic(self, "Alarms", deployment=deployment, emails=alarm_emails).topic
+        alarms = AlarmTopic(self, "Alarms", deployment=deployment, emails=alarm_emails)
+        topic = alarms.topic
         replica = Replica(
             self,
             "Replica",
@@ -80,6 +84,26 @@ class RecoveryStandbyStack(RegionalStack):
             public_name=public_name,
             topic=topic,
         )
+        Guard(
+            self,
+            "Guard",
+            deployment=deployment,
+            connection=replica.connection,
+            # The replica of a secret has a suffix that only the primary region knows.
+            secret_arn=f"arn:aws:secretsmanager:{region}:{names.account}:secret:{names.master_secret_name}-??????",
+            key=database_key,
+            evidence=evidence,
+            scale=full_scale,
+            image_repository=image.repository_name,
+        )
+        failover = Failover(
+            self,
+            "Failover",
+            deployment=deployment,
+            evidence=evidence,
+            alarms=AlarmChannel(topic=topic, key=alarms.key),
+            public_name=public_name,
+        )
         proof = VaultProof(
             self,
             "Proof",
@@ -109,4 +133,6 @@ class RecoveryStandbyStack(RegionalStack):
         announcements.database_events(names.replica_identifier)
 
         CfnOutput(self, "ReplicaIdentifier", value=replica.instance.ref)
+        CfnOutput(self, "FailoverStateMachineArn", value=failover.machine.state_machine_arn)
+        CfnOutput(self, "FailoverFunctionName", value=failover.function.function_name)
         proof.name_outputs(self)

@@ -50,3 +50,4 @@ class AlarmTopic(Construct):
         for email in emails:
             topic.add_subscription(cast(sns.ITopicSubscription, subscriptions.EmailSubscription(email)))
         self.topic = cast(sns.ITopic, topic)
+        self.key = key

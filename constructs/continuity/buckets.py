@@ -15,8 +15,9 @@ from continuity.deployment import Deployment
 from continuity.keys import encryption_key
 from recovery import objectives
 
-# Manifests, what is known of restores, and the results of parts on their way from one step to the next.
-Folder = Literal["manifests", "evidence", "parts"]
+# Manifests, what is known of restores, the results of parts on their way from one step to the next, what a failover has
+# done, and who is primary.
+Folder = Literal["manifests", "evidence", "parts", "failovers", "epochs"]
 
 ABORT_UPLOADS_AFTER = Duration.days(1)
 

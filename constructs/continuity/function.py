@@ -29,7 +29,10 @@ _ENI_ACTIONS = [
 
 
 class PythonFunction(lambda_.Function):
-    """The handler ``lambdas.{package}.handler.handler``, in ``vpc``'s private subnets when one is given."""
+    """The handler ``lambdas.{package}.handler.handler``, in ``vpc``'s private subnets when one is given.
+
+    It has a ``name`` of ours only where another region has to find it.
+    """
 
     def __init__(
         self,
@@ -42,6 +45,7 @@ class PythonFunction(lambda_.Function):
         timeout: Duration,
         environment: Mapping[str, str],
         memory_mib: int = 256,
+        name: str | None = None,
         vpc: ec2.IVpc | None = None,
         security_groups: Sequence[ec2.ISecurityGroup] | None = None,
     ) -> None:
@@ -54,6 +58,7 @@ class PythonFunction(lambda_.Function):
         super().__init__(
             scope,
             id,
+            function_name=name,
             runtime=RUNTIME,
             architecture=lambda_.Architecture.X86_64,
             handler=f"lambdas.{package}.handler.handler",

@@ -15,9 +15,9 @@ from constructs import Construct
 from continuity.acknowledgement import acknowledge
 from continuity.deployment import Deployment
 from continuity.network import Subnets
+from recovery.failover.site import INGRESS, PORT
 from recovery.names import CA_CERTIFICATE, DATABASE_NAME, LOG_EXPORTS, MASTER_USER
 
-PORT = 5432
 # The major is pinned, the minor is not: retired minors cannot be created any more, which would break a rebuild.
 MAJOR = "18"
 
@@ -36,27 +36,28 @@ def parameter_group(scope: Construct, *, name: str | None = None) -> rds.Paramet
 
 @dataclass(frozen=True, kw_only=True)
 class DatabaseConnection:
-    """How a function or a task reaches an instance: the address, and the group whose members may connect."""
+    """How a function or a task reaches an instance: the address, and the groups whose members may connect."""
 
     host: str
     port: str
-    resource_id: str
     vpc: ec2.IVpc
-    clients: ec2.ISecurityGroup
+    access: "DatabaseAccess"
+
+    @property
+    def clients(self) -> ec2.ISecurityGroup:
+        """The group of whoever uses the database."""
+        return self.access.clients
 
     def environment(self, deployment: Deployment) -> dict[str, str]:
         """The environment variables of functions that connect."""
         return {"DATABASE_HOST": self.host, "DATABASE_PORT": self.port, **database_environment(deployment)}
 
     def grant_sign_in(self, role: iam.IRole, user: str) -> None:
-        """May sign in with IAM as ``user``."""
+        """May sign in with IAM as ``user``, to whichever instance has the name."""
         stack = Stack.of(role)
-        role.add_to_principal_policy(
-            iam.PolicyStatement(
-                actions=["rds-db:connect"],
-                resources=[f"arn:aws:rds-db:{stack.region}:{stack.account}:dbuser:{self.resource_id}/{user}"],
-            )
-        )
+        resource = f"arn:aws:rds-db:{stack.region}:{stack.account}:dbuser:*/{user}"
+        role.add_to_principal_policy(iam.PolicyStatement(actions=["rds-db:connect"], resources=[resource]))
+        acknowledge(role, {f"IAM5[Resource::{resource}]": RESOURCE_ID_REASON})
 
 
 def database_environment(deployment: Deployment) -> dict[str, str]:
@@ -81,6 +82,7 @@ class DatabaseAccess(Construct):
         name: str | None = None,
     ) -> None:
         super().__init__(scope, id)
+        self._vpc, self._purpose = vpc, purpose
         self.instances = ec2.SecurityGroup(
             self,
             "Instances",
@@ -92,9 +94,20 @@ class DatabaseAccess(Construct):
         self.clients = ec2.SecurityGroup(
             self, "Clients", vpc=vpc, description=f"{purpose}: clients", allow_all_outbound=False
         )
-        self.instances.add_ingress_rule(self.clients, ec2.Port.tcp(PORT), "PostgreSQL from clients")
-        self.clients.add_egress_rule(self.instances, ec2.Port.tcp(PORT), "PostgreSQL")
-        self.clients.add_egress_rule(ec2.Peer.any_ipv4(), ec2.Port.tcp(443), "AWS APIs")
+        self._admit(self.clients, INGRESS)
+
+    def guards(self) -> ec2.SecurityGroup:
+        """One more group that is admitted: a failover closes the clients' way, and its guard still has to come in."""
+        group = ec2.SecurityGroup(
+            self, "Guards", vpc=self._vpc, description=f"{self._purpose}: guards", allow_all_outbound=False
+        )
+        self._admit(group, "PostgreSQL from guards")
+        return group
+
+    def _admit(self, group: ec2.SecurityGroup, description: str) -> None:
+        self.instances.add_ingress_rule(group, ec2.Port.tcp(PORT), description)
+        group.add_egress_rule(self.instances, ec2.Port.tcp(PORT), "PostgreSQL")
+        group.add_egress_rule(ec2.Peer.any_ipv4(), ec2.Port.tcp(443), "AWS APIs")
 
 
 def log_groups(scope: Construct, *, deployment: Deployment, identifier: str) -> list[logs.LogGroup]:
@@ -189,9 +202,8 @@ class PrimaryInstance(Construct):
         self.connection = DatabaseConnection(
             host=self.instance.db_instance_endpoint_address,
             port=self.instance.db_instance_endpoint_port,
-            resource_id=self.instance.instance_resource_id or "",
             vpc=vpc,
-            clients=self.access.clients,
+            access=self.access,
         )
 
     def _credentials(self, deployment: Deployment, key: kms.IKey, recovery_key_arn: str) -> secretsmanager.ISecret:
@@ -229,6 +241,10 @@ def unprotected(deployment: Deployment) -> dict[str, str]:
     return {"RDS10": "This deployment is a laboratory's, and made to be destroyed."}
 
 
+RESOURCE_ID_REASON = (
+    "A failback puts a new instance, with another resource id, under the old name; the user is fixed, and so is the"
+    " network."
+)
 PORT_REASON = "The product's backend expects 5432; the instance lies in isolated subnets and admits one security group."
 ROTATION_REASON = (
     "Rotation would outdate the password inside every snapshot and replica just when a restore needs it; functions sign"

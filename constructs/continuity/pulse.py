@@ -52,6 +52,7 @@ class Heartbeat(Construct):
         self.rule = events.Rule(
             self,
             "Schedule",
+            rule_name=deployment.names.heartbeat_rule_name,
             enabled=enabled,
             schedule=events.Schedule.rate(interval),
             targets=[invoke(self.function, retries=0, max_age=interval)],
@@ -99,6 +100,7 @@ class ManifestTaker(Construct):
         events.Rule(
             self,
             "Schedule",
+            rule_name=deployment.names.manifest_rule_name,
             enabled=enabled,
             schedule=events.Schedule.expression(objectives.MANIFEST_SCHEDULE),
             targets=[start(self.machine)],

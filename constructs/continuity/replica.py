@@ -91,7 +91,6 @@ class Replica(Construct):
         self.connection = DatabaseConnection(
             host=self.instance.attr_endpoint_address,
             port=self.instance.attr_endpoint_port,
-            resource_id=self.instance.attr_dbi_resource_id,
             vpc=vpc,
-            clients=access.clients,
+            access=access,
         )

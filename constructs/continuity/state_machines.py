@@ -16,17 +16,24 @@ from continuity.function import PythonFunction
 
 # What no repetition cures: a question that cannot be read, or to which there is nothing to say.
 HOPELESS = [
+    "BlockedError",
+    "ClaimedError",
     "InvalidRequestError",
     "NoManifestError",
+    "NotCaughtUpError",
     "RewrittenError",
     "SettingsError",
     "UnknownTableError",
+    "UnprovenError",
     "UnsupportedServerError",
     "ValidationError",
 ]
 # A function that used up its time has done so for a reason; once more is enough.
 TIME_OUTS = ["States.Timeout", "Sandbox.Timedout"]
 TIME_OUT_RETRIES = 1
+# A step that waits looks for a while itself, and is asked again after this pause until its patience is over.
+NOT_YET = ["NotYetError"]
+PAUSE = Duration.seconds(5)
 # Everything else may pass: throttling, a fault of a service, a connection that broke. Over 5 s, 10 s, ... 80 s.
 RETRIES = 5
 # The events that one attempt adds to an execution's history: scheduled, started, and how it ended.
@@ -41,8 +48,11 @@ def invoke_step(
     *,
     payload: Mapping[str, str] | None,
     result_path: str | None = None,
+    patience: Duration | None = None,
 ) -> tasks.LambdaInvoke:
     """A step that invokes with ``payload`` (the state's whole input when None), repeated when that can help.
+
+    With ``patience`` it is one that waits for something: as long as it says "not yet" it is asked again.
 
     The answer is put at ``result_path``, or becomes the whole output when there is none.
     """
@@ -60,6 +70,9 @@ def invoke_step(
         task_timeout=sfn.Timeout.duration(timeout.plus(Duration.seconds(30))),
     )
     task.add_retry(errors=HOPELESS, max_attempts=0)
+    if patience is not None:
+        attempts = int(patience.to_seconds() // PAUSE.to_seconds())
+        task.add_retry(errors=NOT_YET, interval=PAUSE, max_attempts=attempts, backoff_rate=1)
     task.add_retry(errors=TIME_OUTS, interval=Duration.seconds(5), max_attempts=TIME_OUT_RETRIES)
     task.add_retry(
         interval=Duration.seconds(5), max_attempts=RETRIES, backoff_rate=2, jitter_strategy=sfn.JitterType.FULL

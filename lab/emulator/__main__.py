@@ -20,6 +20,8 @@ from lab.emulator.faults import Faults
 from lab.emulator.instances import Instances
 from lab.emulator.reboots import Reboots
 from lab.emulator.recorded import Recorder
+from lab.emulator.replication import Replication
+from lab.emulator.scaling import Scaling
 from lab.emulator.service_deployments import ServiceDeployments
 
 
@@ -30,10 +32,13 @@ def main() -> None:
     backup_api = BackupApi(Backups(folder / "recovery-points", instances))
     recorder = Recorder()
     hooks.name_function_errors()
-    faults, service_deployments = Faults(), ServiceDeployments()
-    for part in (instances, Reboots(instances), backup_api, recorder, faults, service_deployments):
+    faults, service_deployments, replication = Faults(), ServiceDeployments(), Replication(instances)
+    own = (instances, Reboots(instances), replication, Scaling())
+    for part in (*own, backup_api, recorder, faults, service_deployments):
         part.install()
-    control = Control(os.environ["LAB_ACCOUNT"], instances, backup_api, recorder, faults, service_deployments)
+    control = Control(
+        os.environ["LAB_ACCOUNT"], instances, backup_api, recorder, faults, service_deployments, replication
+    )
     hooks.wrap_application(control.wrap)
     _follow_parent(instances, folder)
     try:

@@ -9,12 +9,13 @@ from collections.abc import Callable
 from typing import Any
 
 from lab.emulator import hooks
-from lab.emulator.asgi import Application, Receive, Scope, Send, read_body, respond, signed_for
+from lab.emulator.asgi import Application, Receive, Scope, Send, Signature, read_body, respond, signed_for
 from lab.emulator.backup_api import BackupApi
 from lab.emulator.backups import RefusedError
 from lab.emulator.faults import Faults
 from lab.emulator.instances import Instances
 from lab.emulator.recorded import Recorder
+from lab.emulator.replication import Replication
 from lab.emulator.service_deployments import ServiceDeployments
 
 _JSON = {"content-type": "application/json"}
@@ -31,6 +32,7 @@ class Control:
         recorder: Recorder,
         faults: Faults,
         service_deployments: ServiceDeployments,
+        replication: Replication,
     ) -> None:
         self._account = account
         self._instances = instances
@@ -38,7 +40,9 @@ class Control:
         self._recorder = recorder
         self._faults = faults
         self._service_deployments = service_deployments
+        self._replication = replication
         self._down: set[str] = set()
+        self._silent: set[str] = set()
 
     def wrap(self, application: Application) -> Application:
         """The application with this control in front."""
@@ -50,12 +54,16 @@ class Control:
                 body = json.loads(await read_body(receive) or b"{}")
                 status, value = await asyncio.to_thread(self._handle, scope["method"], scope["path"], body)
                 await respond(send, status, _json(value), _JSON)
-            elif signed_for(scope).region in self._down:
+            elif self._unreachable(signed_for(scope)):
                 await respond(send, 503, b"", _JSON)
             else:
                 await application(scope, receive, send)
 
         return front
+
+    def _unreachable(self, signature: Signature) -> bool:
+        """A silent region lives on and reaches others, but nobody comes in: we call nothing but its functions."""
+        return signature.region in self._down or (signature.region in self._silent and signature.service == "lambda")
 
     def _handle(self, method: str, path: str, body: dict[str, Any]) -> tuple[int, Any]:
         action = path.removeprefix("/_lab/")
@@ -74,12 +82,12 @@ class Control:
             "instances": self._instances.listing,
             "recorded": self._recorder.listing,
             "faults": self._faults.listing,
+            "promotions": lambda: self._replication.promotions,
         }
 
     def _press(self, action: str, body: dict[str, Any]) -> Any:  # noqa: ANN401 - JSON
-        if action == "lose-region":
-            self._down.add(body["region"])
-            return self._instances.destroy_region(body["region"])
+        if action in ("lose-region", "silence-region", "hear-region"):
+            return self._reach(action, body["region"])
         if action == "run-backup-plan":
             return self._backups.run_plan(body["plan_id"], body["rule"])
         if action == "run-copies":
@@ -95,6 +103,17 @@ class Control:
         if action == "change-recovery-point":
             return self._backups.backups.change_point(body["arn"], body["status"], body["message"])
         raise KeyError(action)
+
+    def _reach(self, action: str, region: str) -> list[str]:
+        """Destroy a region, let only its APIs fall silent, or let them answer again; returns what was destroyed."""
+        if action == "lose-region":
+            self._down.add(region)
+            return self._instances.destroy_region(region)
+        if action == "silence-region":
+            self._silent.add(region)
+        else:
+            self._silent.discard(region)
+        return []
 
 
 def _json(value: Any) -> bytes:  # noqa: ANN401 - JSON

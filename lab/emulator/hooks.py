@@ -120,6 +120,11 @@ def json_error(code: str, message: str) -> Response:
     return _responses.error_response_json(code, message, 400)
 
 
+def rds_action(action: str) -> Callable[[Properties], Response]:
+    """How the emulator itself answers an RDS API action."""
+    return rds._ACTION_MAP[action]
+
+
 def handle_backup_requests(handler: Callable[[str, list[str], Properties, Properties], Response | None]) -> None:
     """Let ``handler(method, path parts, query, body)`` answer AWS Backup's API; None leaves it to the emulator."""
     original = backup.handle_request

@@ -21,7 +21,7 @@ from lab.emulator import hooks
 from lab.emulator.automated_backups import AutomatedBackup, archiving_to, backups_of, description
 from lab.emulator.extensions import extension_settings
 from lab.emulator.restore_parameters import asked_of
-from lab.postgres import HOST, Cluster
+from lab.postgres import HOST, Cluster, free_port
 from lab.server import make_run_folder
 
 log = logging.getLogger("lab.rds")
@@ -46,6 +46,7 @@ class Instances:
         self.folder = make_run_folder(folder)
         self._clusters: dict[tuple[str, str], Cluster] = {}
         self._automated: dict[str, AutomatedBackup] = {}
+        self._ports: dict[tuple[str, str], int] = {}
         self._lock = threading.Lock()
 
     def install(self) -> None:
@@ -129,6 +130,30 @@ class Instances:
         self._point_at(record, cluster)
         record["DBInstanceStatus"] = "available"
 
+    def make_replica(self, identifier: str, source_arn: str, record: dict[str, Any]) -> None:
+        """Bring up a standby of a source, in the current region, under a record that is there already."""
+        self._point_at(record, self._create_replica(identifier, source_arn, record))
+
+    def rename(self, identifier: str, new_identifier: str) -> None:
+        """Give an instance of the current region another name, and with it another endpoint."""
+        region = hooks.region()
+        record = hooks.rds._instances.pop(identifier)
+        with self._lock:
+            cluster = self._clusters.pop((region, identifier))
+        cluster.stop()
+        cluster.folder = cluster.folder.rename(self.folder / f"{region}-{new_identifier}")
+        cluster.port = self._ports.setdefault((region, new_identifier), free_port())
+        cluster.configure()
+        cluster.start()
+        with self._lock:
+            self._clusters[region, new_identifier] = cluster
+        record |= {
+            "DBInstanceIdentifier": new_identifier,
+            "DBInstanceArn": f"arn:aws:rds:{region}:{hooks.account()}:db:{new_identifier}",
+        }
+        self._point_at(record, cluster)
+        hooks.rds._instances[new_identifier] = record
+
     def source_record(self, region: str, identifier: str) -> dict[str, Any]:
         """A copy of the emulator's record of an instance."""
         return dict(self._record(region, identifier))
@@ -139,6 +164,8 @@ class Instances:
 
     def _new_cluster(self, region: str, identifier: str, settings: dict[str, str] | None = None) -> Cluster:
         cluster = Cluster(self.folder / f"{region}-{identifier}", superuser="rdsadmin", settings=settings or {})
+        # An endpoint belongs to its name: whoever connects by it reaches the instance that has the name now.
+        cluster.port = self._ports.setdefault((region, identifier), cluster.port)
         if self._clusters:  # copies of one another's data share the superuser's password
             cluster.password = next(iter(self._clusters.values())).password
         with self._lock:

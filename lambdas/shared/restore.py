@@ -31,6 +31,7 @@ class RestoreDescription(BaseModel):
     recovery_point_created_at: datetime | None = None
     instance: RestoredInstance | None = None
     manifest_key: str | None = None
+    fenced: bool = False
 
     @computed_field
     @property

@@ -40,6 +40,7 @@ def check_context(settings: EvidenceSettings, restore: RestoreDescription) -> Ch
         disaster_time=restore.disaster_time or restore.recovery_point_created_at,
         rpo=FULL.rpo,
         restore_started_at=restore.restore_started_at,
+        fenced=restore.fenced,
     )
 
 

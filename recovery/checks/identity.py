@@ -27,7 +27,7 @@ def check_identity(connection: Connection, context: CheckContext, _part: Part) -
             " the pulse that the manifest has seen is not here either: this is another database"
         )
     faults += _too_young(connection, context)
-    faults += _unready(connection)
+    faults += _unready(connection, fenced=context.fenced)
     if faults:
         return Outcome(status="failed", detail="; ".join(faults))
     return Outcome(
@@ -73,7 +73,7 @@ def _too_young(connection: Connection, context: CheckContext) -> list[str]:
     ]
 
 
-def _unready(connection: Connection) -> list[str]:
+def _unready(connection: Connection, *, fenced: bool) -> list[str]:
     # A role or a client that asks for read-only says nothing about the server: only a setting of the server or of the
     # database counts.
     state = row(
@@ -90,8 +90,10 @@ def _unready(connection: Connection) -> list[str]:
     faults: list[str] = []
     if state["in_recovery"]:
         faults.append("the server is in recovery: promote it, or wait until its recovery has ended")
-    if state["read_only"]:
+    if state["read_only"] and not fenced:
         faults.append("the server takes no writes: default_transaction_read_only is on")
+    if fenced and not state["read_only"]:
+        faults.append("the database takes writes before it is proven: its fence is gone")
     return faults
 
 

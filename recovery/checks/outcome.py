@@ -29,7 +29,8 @@ class CheckContext:
 
     ``disaster_time`` is the moment up to which data was asked back, None when there was none; ``rpo`` is the most that
     may be missing before it, None when no objective applies. Nobody can have written to what was restored after
-    ``restore_started_at``, None when that is not known. ``invariants`` are the folders with the questions about the
+    ``restore_started_at``, None when that is not known. ``fenced`` is true of a promoted copy that is kept read-only
+    until it is proven. ``invariants`` are the folders with the questions about the
     product's rows. ``progress`` is told what a long check is at.
     """
 
@@ -37,6 +38,7 @@ class CheckContext:
     disaster_time: datetime | None = None
     rpo: timedelta | None = None
     restore_started_at: datetime | None = None
+    fenced: bool = False
     invariants: tuple[Path, ...] = (PACKAGED_INVARIANTS,)
     progress: Callable[[str], None] = _silent
 

@@ -85,13 +85,20 @@ class RanBy(_Record):
         return ", ".join(filter(None, (self.execution, self.function, self.operator))) or "unknown"
 
 
+class StepRecord(_Record):
+    """One step of an operation in several, such as a failover."""
+
+    name: str
+    done_at: datetime
+
+
 class Evidence(_Record):
     """What was restored, what was measured and what it amounts to. Times are UTC, durations seconds."""
 
     format: Literal[1] = 1
     """Of this schema. A field may be added to it; one that changes its meaning makes another."""
     drill: str
-    """What was exercised: restore-test for a test of AWS Backup, restore for any other."""
+    """What was exercised: restore-test for a test of AWS Backup, restore for any other, failover or failback."""
     environment: str
     region: str | None = None
     """Where the restore was judged, which is where it is."""
@@ -109,6 +116,8 @@ class Evidence(_Record):
     checks: tuple[CheckRecord, ...]
     versions: dict[str, str] = {}
     """Of the project, of PostgreSQL, and which manifest and recovery point were held against each other."""
+    steps: tuple[StepRecord, ...] = ()
+    """Of a failover or failback, in the order they were done; empty for a restore."""
     notes: tuple[str, ...] = ()
 
     @computed_field

@@ -87,18 +87,20 @@ def test_credentials_are_generated_and_replicated(assembly: Assembly) -> None:
     assert "ManageMasterUserPassword" not in instance
 
 
-def test_only_members_of_one_group_reach_the_database(prod: Assembly) -> None:
-    (rule,) = prod.properties("Database", "AWS::EC2::SecurityGroupIngress")
-    assert rule["FromPort"] == rule["ToPort"] == 5432
-    assert "Clients" in text_of(rule["SourceSecurityGroupId"])
+def test_only_clients_and_the_guard_reach_the_database(prod: Assembly) -> None:
+    rules = prod.properties("Database", "AWS::EC2::SecurityGroupIngress")
+    assert {(rule["FromPort"], rule["ToPort"]) for rule in rules} == {(5432, 5432)}
+    clients, guards = sorted(text_of(rule["SourceSecurityGroupId"]) for rule in rules)
+    assert "Clients" in clients
+    assert "Guards" in guards
 
 
 def test_clients_reach_nothing_but_the_database_and_https(prod: Assembly) -> None:
     groups = prod.properties("Database", "AWS::EC2::SecurityGroup")
     (clients,) = (group for group in groups if group["GroupDescription"].endswith("clients"))
     assert [(rule["FromPort"], rule["ToPort"]) for rule in clients["SecurityGroupEgress"]] == [(443, 443)]
-    (to_database,) = prod.properties("Database", "AWS::EC2::SecurityGroupEgress")
-    assert (to_database["FromPort"], to_database["ToPort"]) == (5432, 5432)
+    to_database = prod.properties("Database", "AWS::EC2::SecurityGroupEgress")
+    assert {(rule["FromPort"], rule["ToPort"]) for rule in to_database} == {(5432, 5432)}
 
 
 def test_bootstrap_runs_again_when_its_source_changes(assembly: Assembly) -> None:
@@ -114,7 +116,9 @@ def test_pulse_waits_for_the_bootstrap(prod: Assembly) -> None:
 
 def test_heartbeat_is_written_every_minute_and_not_repeated(assembly: Assembly) -> None:
     (rule,) = (
-        r for r in assembly.properties("Database", "AWS::Events::Rule") if r["ScheduleExpression"] == "rate(1 minute)"
+        rule
+        for rule in assembly.properties("Database", "AWS::Events::Rule")
+        if rule["ScheduleExpression"] == "rate(1 minute)" and rule.get("Name", "").endswith("-heartbeat")
     )
     assert rule["State"] == "ENABLED"
     (target,) = rule["Targets"]

@@ -58,7 +58,7 @@ def test_pulse_rests_while_the_primary_serves(assembly: Assembly) -> None:
     states = {
         rule["ScheduleExpression"]: rule["State"]
         for rule in assembly.properties("RecoveryStandby", "AWS::Events::Rule")
-        if "Function" in text_of(rule["Targets"]) and "ScheduleExpression" in rule
+        if "Function" in text_of(rule["Targets"]) and "ScheduleExpression" in rule and "Name" in rule
     }
     assert set(states.values()) == {"DISABLED"}
     assert "rate(1 minute)" in states
@@ -96,12 +96,32 @@ def test_redeploy_after_a_failover_keeps_the_full_scale(failed_over: dict[str, d
     assert target["MinCapacity"] == environments.LOCAL.service.min_tasks
 
 
+@pytest.mark.parametrize("stack", ["Database", "RecoveryStandby"])
+def test_redeploy_after_a_failover_opens_and_closes_nothing(
+    failed_over: dict[str, dict[str, Any]], local: Assembly, stack: str
+) -> None:
+    for kind in ("AWS::EC2::SecurityGroupIngress", "AWS::EC2::SecurityGroup", "AWS::RDS::DBInstance"):
+        assert of_type(failed_over[stack], kind) == local.properties(stack, kind), kind
+
+
+def test_after_a_failover_no_task_is_kept_beside_the_fenced_database(failed_over: dict[str, dict[str, Any]]) -> None:
+    (target,) = of_type(failed_over["Application"], "AWS::ApplicationAutoScaling::ScalableTarget")
+    assert (target["MinCapacity"], target["MaxCapacity"]) == (0, 0)
+
+
+def test_guards_watch_in_both_states(failed_over: dict[str, dict[str, Any]], local: Assembly) -> None:
+    for stack in ("Database", "RecoveryStandby"):
+        for rules in (of_type(failed_over[stack], "AWS::Events::Rule"), local.properties(stack, "AWS::Events::Rule")):
+            (rule,) = (each for each in rules if "GuardFunction" in text_of(each["Targets"]))
+            assert (rule["State"], rule["ScheduleExpression"]) == ("ENABLED", "rate(1 minute)")
+
+
 def test_after_a_failover_only_the_recovery_region_has_a_pulse(failed_over: dict[str, dict[str, Any]]) -> None:
     states = {
         stack: rule["State"]
         for stack in ("Database", "RecoveryStandby")
         for rule in of_type(failed_over[stack], "AWS::Events::Rule")
-        if rule.get("ScheduleExpression") == "rate(1 minute)"
+        if rule.get("Name", "").endswith("-heartbeat")
     }
     assert states == {"Database": "DISABLED", "RecoveryStandby": "ENABLED"}
 

@@ -56,7 +56,7 @@ def test_no_export_crosses_regions(prod: Assembly, stack: str) -> None:
     assert set(imports) <= set(own)
 
 
-def test_recovery_region_names_the_primary_only_as_the_replicas_source_and_on_the_dashboard(assembly: Assembly) -> None:
+def test_recovery_region_names_the_primary_only_as_source_and_for_the_failover(assembly: Assembly) -> None:
     found = {
         (stack, resource["Type"], name)
         for stack, _, resource in assembly.all_resources()
@@ -67,6 +67,9 @@ def test_recovery_region_names_the_primary_only_as_the_replicas_source_and_on_th
     assert found == {
         ("RecoveryStandby", "AWS::RDS::DBInstance", "SourceDBInstanceIdentifier"),
         ("RecoveryStandby", "AWS::RDS::DBInstance", "SourceRegion"),
+        # Of the failover's functions; tests/infrastructure/test_failover_machine.py says what they may do there.
+        ("RecoveryStandby", "AWS::Lambda::Function", "Environment"),
+        ("RecoveryStandby", "AWS::IAM::Policy", "PolicyDocument"),
     }
 
 
@@ -111,7 +114,6 @@ def test_stacks_are_protected_against_deletion(assembly: Assembly) -> None:
 
 def test_only_what_somebody_looks_for_has_a_name(assembly: Assembly) -> None:
     """`dr restore` looks for what restored instances go into, in a region where nothing else can be asked."""
-    looked_for = f"duskspendr-{assembly.environment}-restored"
     named = {
         ("AWS::Lambda::Function", "FunctionName"),
         ("AWS::IAM::Role", "RoleName"),
@@ -121,13 +123,14 @@ def test_only_what_somebody_looks_for_has_a_name(assembly: Assembly) -> None:
         ("AWS::RDS::DBParameterGroup", "DBParameterGroupName"),
         ("AWS::ElasticLoadBalancingV2::LoadBalancer", "Name"),
     }
-    found = [
-        (stack, name)
-        for stack, name, resource in assembly.all_resources()
+    found = {
+        resource["Properties"][key].removeprefix(f"duskspendr-{assembly.environment}-")
+        for _, _, resource in assembly.all_resources()
         for kind, key in named
-        if resource["Type"] == kind and resource.get("Properties", {}).get(key, looked_for) != looked_for
-    ]
-    assert not found
+        if resource["Type"] == kind and key in resource.get("Properties", {})
+    }
+    # The other region's failover looks for these, and whoever restores for the last.
+    assert found == {"guard", "check-instance", "failover-step", "heartbeat", "manifest", "restored"}
 
 
 @pytest.mark.parametrize(
@@ -145,7 +148,16 @@ def test_only_what_somebody_looks_for_has_a_name(assembly: Assembly) -> None:
         ),
         ("Backup", {"PlanId", "VaultName", "RestoreTestingPlanName", "VerificationStateMachineArn"}),
         ("RecoveryFoundation", {"RecoveryVaultName", "EvidenceBucketName"}),
-        ("RecoveryStandby", {"RestoreTestingPlanName", "VerificationStateMachineArn", "ReplicaIdentifier"}),
+        (
+            "RecoveryStandby",
+            {
+                "RestoreTestingPlanName",
+                "VerificationStateMachineArn",
+                "ReplicaIdentifier",
+                "FailoverStateMachineArn",
+                "FailoverFunctionName",
+            },
+        ),
         ("DeviceBackups", {"BucketName"}),
         ("Application", {"ServiceUrl"}),
     ],

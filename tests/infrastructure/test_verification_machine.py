@@ -13,7 +13,7 @@ PLACES = ["Backup", "RecoveryStandby"]
 
 def definition(assembly: Assembly, stack: str) -> dict[str, Any]:
     machines = assembly.properties(stack, "AWS::StepFunctions::StateMachine")
-    (machine,) = (m for m in machines if m.get("StateMachineName"))
+    (machine,) = (m for m in machines if m.get("StateMachineName", "").endswith("-restore-verification"))
     text = machine["DefinitionString"]
     if isinstance(text, str):
         return json.loads(text)

@@ -1,0 +1,440 @@
+"""One failover or failback: each of its steps, safe to repeat, as the state machine asks for them.
+
+What a step did is kept in the journal before the step answers, so that a repeat (a retry, a resumed execution, a second
+execution of the same operation) answers the same. A step that was killed between doing and keeping is done again, and
+every action of a guard can be.
+"""
+
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Protocol, TypeVar
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+
+from recovery.failover.epochs import Epoch, claim_epoch, current_epoch
+from recovery.failover.fence import DatabaseState
+from recovery.failover.journal import Journal, as_payload
+from recovery.failover.preflight import Direction, InstanceFacts, Preflight, SiteFacts
+from recovery.failover.reconciliation import Changes, Reconciliation, joined
+from recovery.failover.site import FenceReport
+from recovery.names import Names
+from recovery.objectives import FAILOVER_CATCH_UP
+from recovery.verification import CheckResult
+
+Answer = TypeVar("Answer", bound=BaseModel)
+
+# Well within the time-out of the function that looks.
+LOOKING = timedelta(seconds=15)
+PAUSE_SECONDS = 0.25
+NOTHING_LEFT = "the copy had replayed everything that the fenced primary wrote: no row is only there"
+
+
+class SilentError(RuntimeError):
+    """A region's guard does not answer."""
+
+
+class BlockedError(RuntimeError):
+    """The preflight found what has to be mended first."""
+
+
+class NotYetError(RuntimeError):
+    """What the step waits for has not come; the state machine asks again."""
+
+
+class NotCaughtUpError(RuntimeError):
+    """The copy of a failback did not replay everything in time, so nothing was switched."""
+
+
+class UnprovenError(RuntimeError):
+    """The promoted database was not proven."""
+
+
+class Request(BaseModel):
+    """What an operation is started with. ``operation`` names it through all its executions."""
+
+    model_config = ConfigDict(frozen=True)
+
+    direction: Direction = "failover"
+    operation: str
+    disaster_time: AwareDatetime | None = None
+    accept_unproven: bool = False
+
+
+class Guards(Protocol):
+    """The guards of both regions."""
+
+    def ask(self, region: str, action: str, payload: dict[str, Any]) -> dict[str, Any]:
+        """What the guard answers. Raises :class:`SilentError`, or RuntimeError with what the guard raised."""
+        ...
+
+
+class Approval(BaseModel):
+    """Who let it go on, and when."""
+
+    model_config = ConfigDict(frozen=True)
+
+    approved_by: str
+    approved_at: datetime
+
+
+class FenceOutcome(BaseModel):
+    """How the old primary was kept from writing. ``report`` is None when its guard did not answer."""
+
+    model_config = ConfigDict(frozen=True)
+
+    asked_at: datetime
+    report: FenceReport | None
+
+    @property
+    def holds(self) -> bool:
+        """Whether the database is known to take no writes any more."""
+        return self.report is not None and self.report.database is not None
+
+
+class CatchUp(BaseModel):
+    """Whether the copy has everything that the old primary had."""
+
+    model_config = ConfigDict(frozen=True)
+
+    complete: bool
+    ended_at: datetime
+
+
+class Adopted(BaseModel):
+    """The promoted database as it was when its epoch began, and where it listens."""
+
+    model_config = ConfigDict(frozen=True)
+
+    state: DatabaseState
+    host: str
+    port: int
+
+
+class Proof(BaseModel):
+    """What the checks of the promoted database came to. One that is not ``proven`` was accepted by a person."""
+
+    model_config = ConfigDict(frozen=True)
+
+    checks: tuple[CheckResult, ...]
+    proven: bool
+
+
+class Moment(BaseModel):
+    """When something was done."""
+
+    model_config = ConfigDict(frozen=True)
+
+    at: datetime
+
+
+class ReconciliationOutcome(BaseModel):
+    """The report, or why there is none. It is not ``needed`` when the copy had everything."""
+
+    model_config = ConfigDict(frozen=True)
+
+    report: Reconciliation | None
+    reason: str | None = None
+    needed: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operation:
+    """One operation in one environment. ``clock`` is UTC; ``pause`` waits between two looks, in seconds."""
+
+    names: Names
+    request: Request
+    journal: Journal
+    guards: Guards
+    pause: Callable[[float], None]
+    clock: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
+
+    @property
+    def new_region(self) -> str:
+        """Where the application is to serve."""
+        failover = self.request.direction == "failover"
+        return self.names.recovery_region if failover else self.names.primary_region
+
+    @property
+    def old_region(self) -> str:
+        """Where it serves now."""
+        return self.names.other_region(self.new_region)
+
+    @property
+    def epoch(self) -> Epoch:
+        """The epoch that this operation begins."""
+        return self.known("claim", Epoch)
+
+    # -- before anything is changed -----------------------------------------------------------------------------------
+
+    def look(self) -> Preflight:
+        """The facts now; keeps nothing."""
+        epoch = current_epoch(self.journal.store, self.journal.database, first_region=self.names.primary_region)
+        return Preflight(
+            direction=self.request.direction,
+            looked_at=self.clock(),
+            epoch=epoch.number,
+            old_region=self.old_region,
+            new_region=self.new_region,
+            old=self._facts(self.old_region),
+            new=self._facts(self.new_region),
+            disaster_time=self.request.disaster_time,
+        )
+
+    def preflight(self) -> Preflight:
+        """The facts that the operation stands on. Raises :class:`BlockedError` when it must not go on."""
+        self.journal.once("begun", Moment, lambda: Moment(at=self.clock()))
+        kept = self.journal.recall("preflight", Preflight)
+        if kept is not None:
+            return kept
+        found = self.look()
+        if found.blocked:
+            raise BlockedError("; ".join(finding.sentence for finding in found.findings if finding.blocking))
+        return self.journal.once("preflight", Preflight, lambda: found)
+
+    def approve(self, approved_by: str) -> Approval:
+        """Keep a person's approval."""
+        return self.journal.once(
+            "approval", Approval, lambda: Approval(approved_by=approved_by, approved_at=self.clock())
+        )
+
+    @property
+    def approved(self) -> bool:
+        """Whether a person has let this operation go on."""
+        return self.journal.recall("approval", Approval) is not None
+
+    # -- the old primary ----------------------------------------------------------------------------------------------
+
+    def fence(self) -> FenceOutcome:
+        """Keep the old primary from writing, as far as its region answers."""
+
+        def work() -> FenceOutcome:
+            try:
+                answer = self.guards.ask(self.old_region, "fence", {})
+            except SilentError:
+                return FenceOutcome(asked_at=self.clock(), report=None)
+            return FenceOutcome(asked_at=self.clock(), report=FenceReport.model_validate(answer))
+
+        return self.journal.once("fence", FenceOutcome, work)
+
+    def catch_up(self) -> CatchUp:
+        """Wait until the copy has replayed what the old primary wrote, FAILOVER_CATCH_UP at most.
+
+        Raises :class:`NotYetError`, and for a failback :class:`NotCaughtUpError`.
+        """
+        return self.journal.once("catch-up", CatchUp, self._catch_up)
+
+    def _catch_up(self) -> CatchUp:
+        fence = self.known("fence", FenceOutcome)
+        if fence.report is not None and fence.report.database is not None:
+            position = {"position": fence.report.database.position}
+            if self._soon(lambda: self.guards.ask(self.new_region, "replayed", position)["done"]):
+                return CatchUp(complete=True, ended_at=self.clock())
+            if self.clock() - fence.asked_at < FAILOVER_CATCH_UP:
+                raise NotYetError(f"the copy in {self.new_region} has not replayed everything yet")
+        if self.request.direction == "failback":
+            raise NotCaughtUpError(
+                f"expected the copy in {self.new_region} to have everything that {self.old_region} wrote, found it"
+                f" behind or the old primary not fenced after {FAILOVER_CATCH_UP}: nothing was switched"
+            )
+        return CatchUp(complete=False, ended_at=self.clock())
+
+    def release(self) -> None:
+        """Let the old primary go on: nothing was promoted. Raises RuntimeError once an epoch was begun."""
+        if self.journal.recall("claim", Epoch) is not None:
+            raise RuntimeError("expected an operation that has promoted nothing, found its epoch begun: resume it")
+        self.guards.ask(self.old_region, "open", {})
+        self.guards.ask(self.old_region, "serve", {})
+
+    # -- the new primary ----------------------------------------------------------------------------------------------
+
+    def claim(self) -> Epoch:
+        """Begin the next epoch. Raises recovery.failover.epochs.ClaimedError."""
+        number = self.known("preflight", Preflight).epoch + 1
+        wanted = Epoch(number=number, region=self.new_region, since=self.clock(), operation=self.request.operation)
+        return self.journal.once("claim", Epoch, lambda: claim_epoch(self.journal.store, self.journal.database, wanted))
+
+    def promote(self) -> InstanceFacts:
+        """Ask for the promotion."""
+        return self.journal.once(
+            "promote",
+            InstanceFacts,
+            lambda: InstanceFacts.model_validate(self.guards.ask(self.new_region, "promote", {})),
+        )
+
+    def await_primary(self) -> Moment:
+        """Wait for the truth: no replica source, available, and out of recovery. Raises :class:`NotYetError`."""
+
+        def arrived() -> bool:
+            facts = SiteFacts.model_validate(self.guards.ask(self.new_region, "look", {}))
+            instance, database = facts.instance, facts.database
+            promoted = instance is not None and instance.source is None and instance.status == "available"
+            return promoted and database is not None and not database.in_recovery
+
+        def work() -> Moment:
+            if not self._soon(arrived):
+                raise NotYetError(f"the database in {self.new_region} is still a replica or in recovery")
+            return Moment(at=self.clock())
+
+        return self.journal.once("await-primary", Moment, work)
+
+    def adopt(self) -> Adopted:
+        """Write the epoch into the promoted database, which stays read-only."""
+        payload = {"epoch": as_payload(self.epoch)}
+        return self.journal.once(
+            "adopt",
+            Adopted,
+            lambda: Adopted.model_validate(self.guards.ask(self.new_region, "adopt", payload)),
+        )
+
+    def counted_to(self) -> datetime:
+        """The moment up to which something could be lost: the fence of a copy that caught up, or the disaster."""
+        fence = self.known("fence", FenceOutcome)
+        if self.known("catch-up", CatchUp).complete and fence.report and fence.report.database:
+            return fence.report.database.fenced_at
+        return self.request.disaster_time or self.known("preflight", Preflight).looked_at
+
+    def conclude(self, checks: Sequence[CheckResult], *, optional: Collection[str]) -> Proof:
+        """Keep what the checks found. Raises :class:`UnprovenError`, unless a person accepts it as it is.
+
+        A check of ``optional`` may be left not proven; one that failed is never excused.
+        """
+        against = [
+            f"{check.name} {check.status}: {check.detail}"
+            for check in checks
+            if check.status == "failed" or (check.status == "not_proven" and check.name not in optional)
+        ]
+        proven = bool(checks) and not against
+        if not proven and not self.request.accept_unproven:
+            raise UnprovenError("; ".join(against) or "no check ran")
+        proof = Proof(checks=tuple(checks), proven=proven)
+        return self.journal.once("proof", Proof, lambda: proof)
+
+    @property
+    def proven(self) -> bool:
+        """Whether the promoted database was proven, or accepted, before."""
+        return self.journal.recall("proof", Proof) is not None
+
+    def open(self) -> Moment:
+        """Let the promoted database take writes."""
+        self.known("proof", Proof)
+        return self._told("open")
+
+    def serve(self) -> Moment:
+        """Scale the service up and wait until it runs. Raises :class:`NotYetError`."""
+
+        def work() -> Moment:
+            self.guards.ask(self.new_region, "serve", {})
+            if not self._soon(lambda: self.guards.ask(self.new_region, "serving", {})["done"]):
+                raise NotYetError(f"the service in {self.new_region} does not run as many tasks as it should yet")
+            return Moment(at=self.clock())
+
+        return self.journal.once("serve", Moment, work)
+
+    def move_pulse(self) -> Moment:
+        """Let the pulse of the new primary run and the old one's rest."""
+
+        def work() -> Moment:
+            self.guards.ask(self.new_region, "pulse", {"on": True})
+            with suppress(SilentError):  # its fence refuses its heartbeats, and the next deploy switches it off
+                self.guards.ask(self.old_region, "pulse", {"on": False})
+            return Moment(at=self.clock())
+
+        return self.journal.once("move-pulse", Moment, work)
+
+    def reconcile(self) -> ReconciliationOutcome:
+        """Find the rows that only the old primary has; when it does not answer, a later call does.
+
+        A report is kept once; that there is none yet is not.
+        """
+        kept = self.journal.recall("reconciliation", ReconciliationOutcome)
+        if kept is not None:
+            return kept
+        if self.known("catch-up", CatchUp).complete:
+            return ReconciliationOutcome(report=None, reason=NOTHING_LEFT, needed=False)
+        beat = self.known("adopt", Adopted).state.heartbeat
+        if beat is None:
+            return ReconciliationOutcome(report=None, reason="the copy had no heartbeat to count from")
+        try:
+            report = self._compared(beat.written_at)
+        except (SilentError, RuntimeError) as error:
+            return ReconciliationOutcome(report=None, reason=str(error))
+        return self.journal.once("reconciliation", ReconciliationOutcome, lambda: ReconciliationOutcome(report=report))
+
+    def _compared(self, since: datetime) -> Reconciliation:
+        pages: list[Reconciliation] = []
+        asked: dict[str, Any] = {"since": since.isoformat()}
+        while not pages or asked["after"]:
+            changes = Changes.model_validate(self.guards.ask(self.old_region, "changes", asked))
+            answer = self.guards.ask(self.new_region, "compare", {"changes": as_payload(changes)})
+            pages.append(Reconciliation.model_validate(answer))
+            asked["after"] = changes.next_page
+        return joined(pages)
+
+    # -- replicas, for a failback -------------------------------------------------------------------------------------
+
+    def prepare(self) -> Moment:
+        """Make the instance that a failback promotes: a replica in the old region, caught up. Changes nothing served.
+
+        Raises :class:`NotYetError` until it is there.
+        """
+        return self.journal.once("prepare", Moment, lambda: self._replicate(into=self.new_region))
+
+    def renew_standby(self) -> Moment:
+        """After a failback, make the region that was left a standby again. Raises :class:`NotYetError`."""
+        return self.journal.once("renew-standby", Moment, lambda: self._replicate(into=self.old_region))
+
+    def _replicate(self, *, into: str) -> Moment:
+        source = self.names.other_region(into)
+        epoch = current_epoch(self.journal.store, self.journal.database, first_region=self.names.primary_region)
+        if epoch.region != source:
+            raise BlockedError(
+                f"expected {source} to be the primary, found {epoch.region} to be it since epoch {epoch.number}: only a"
+                " region that was left can be made a replica"
+            )
+
+        def ready() -> bool:
+            facts = InstanceFacts.model_validate(self.guards.ask(into, "replicate", {"epoch": epoch.number}))
+            return facts.status == "available" and facts.source is not None
+
+        if not self._soon(ready):
+            raise NotYetError(f"the replica in {into} is not available yet")
+        facts = SiteFacts.model_validate(self.guards.ask(source, "look", {}))
+        if facts.database is None:
+            raise NotYetError(f"the primary in {source} does not answer: {'; '.join(facts.problems)}")
+        position = {"position": facts.database.position}
+        if not self._soon(lambda: self.guards.ask(into, "replayed", position)["done"]):
+            raise NotYetError(f"the replica in {into} has not caught up yet")
+        return Moment(at=self.clock())
+
+    # -- what several steps need --------------------------------------------------------------------------------------
+
+    def _facts(self, region: str) -> SiteFacts | None:
+        try:
+            return SiteFacts.model_validate(self.guards.ask(region, "look", {}))
+        except SilentError:
+            return None
+
+    def _told(self, action: str) -> Moment:
+        def work() -> Moment:
+            self.guards.ask(self.new_region, action, {})
+            return Moment(at=self.clock())
+
+        return self.journal.once(action, Moment, work)
+
+    def known(self, step: str, model: type[Answer]) -> Answer:
+        """What a step answered. Raises RuntimeError when it was not done."""
+        found = self.journal.recall(step, model)
+        if found is None:
+            raise RuntimeError(f"expected the step {step} of {self.request.operation} to be done, found it missing")
+        return found
+
+    def _soon(self, look: Callable[[], bool]) -> bool:
+        """Look for LOOKING; the state machine then asks again."""
+        until = self.clock() + LOOKING
+        while not look():
+            if self.clock() >= until:
+                return False
+            self.pause(PAUSE_SECONDS)
+        return True
