@@ -140,7 +140,8 @@ def _source(bucket: str | None, region: str | None, database: str | None, copy: 
     if bucket is not None:
         if database is None:
             raise InputError("expected --database with --bucket, found none: it is the DB instance's identifier")
-        client = boto3.client("s3", region_name=region)
+        # Of a session of its own: the default one keeps the credentials that it was first asked with.
+        client = boto3.Session().client("s3", region_name=region)
         return _Source(EvidenceBucket(client, bucket), database, f"evidence/{database}/ of the bucket {bucket}")
     assert copy is not None  # noqa: S101 - one of the two is given
     root = copy / "evidence"
