@@ -32,7 +32,7 @@ build/.installed: pyproject.toml constraints.txt requirements.txt requirements-d
 drill: install ## deploy, destroy, restore and prove on this machine; evidence in build/drill/
 	@$(BIN)/python -m lab drill
 
-drill-all: install ## kill an instance fifty times, roll back, restore to a moment; evidence in build/drill/<name>/
+drill-all: install ## kill an instance fifty times, roll back, restore, lose a region; evidence in build/drill/<name>/
 	@$(BIN)/python -m lab drill all
 
 lab: install ## keep a lab running to explore

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Protocol
 
 import typer
 
@@ -13,6 +13,7 @@ from lab.cloud import Cloud, running_cloud
 from lab.documented import MULTI_AZ_FAILOVER, REPLICATED_BACKUPS, Documented
 from lab.drill import BACKUP_STEP, RestoreDrill
 from lab.drills.instance import KILLS, InstanceDrill
+from lab.drills.region import CLOCK, FailbackDrill, RegionDrill
 from lab.drills.restore import MomentDrill
 from lab.drills.rollback import RollbackDrill
 from lab.drills.running import EXIT_COULD_NOT, cleaned_up, exit_code, print_result, run_drill, write
@@ -39,9 +40,15 @@ class Kind:
     run: Callable[[Timeline], Evidence]
 
 
-def _in_a_cloud(drill: Callable[[Cloud, Timeline], MomentDrill | RollbackDrill]) -> Callable[[Timeline], Evidence]:
+class Drill(Protocol):
+    """A drill that is ready to run."""
+
+    def run(self) -> Evidence: ...
+
+
+def _in_a_cloud(drill: Callable[[Cloud, Timeline], Drill], *, waits: float = 1) -> Callable[[Timeline], Evidence]:
     def run(timeline: Timeline) -> Evidence:
-        with running_cloud() as cloud:
+        with running_cloud(waits=waits) as cloud:
             return drill(cloud, timeline).run()
 
     return run
@@ -51,7 +58,9 @@ INSTANCE = Kind("instance", DATABASE, (MULTI_AZ_FAILOVER,), lambda timeline: Ins
 RESTORE = Kind("restore", FULL, (REPLICATED_BACKUPS,), _in_a_cloud(MomentDrill))
 # Of the duration of a rollback AWS documents nothing.
 ROLLBACK = Kind("rollback", APPLICATION, (), _in_a_cloud(RollbackDrill))
-DRILLS = (INSTANCE, ROLLBACK, RESTORE)
+REGION = Kind("region", FULL, (REPLICATED_BACKUPS,), _in_a_cloud(RegionDrill, waits=CLOCK))
+FAILBACK = Kind("failback", FULL, (), _in_a_cloud(FailbackDrill, waits=CLOCK))
+DRILLS = (INSTANCE, ROLLBACK, RESTORE, REGION, FAILBACK)
 
 
 @app.callback()
@@ -105,6 +114,18 @@ def restore(output: Output = OUTPUT / RESTORE.name, as_json: AsJson = False) -> 
 def rollback(output: Output = OUTPUT / ROLLBACK.name, as_json: AsJson = False) -> None:
     """Tier 2: roll deployments that do not work back with `dr rollback`, both ways, while writers go on."""
     _finish([_run(ROLLBACK, output)], as_json=as_json)
+
+
+@app.command()
+def region(output: Output = OUTPUT / REGION.name, as_json: AsJson = False) -> None:
+    """Tier 3: destroy the primary region under write load, and fail over by the deployed machine."""
+    _finish([_run(REGION, output)], as_json=as_json)
+
+
+@app.command()
+def failback(output: Output = OUTPUT / FAILBACK.name, as_json: AsJson = False) -> None:
+    """Leave the primary region while it answers, and return to it: nothing may be lost either way."""
+    _finish([_run(FAILBACK, output)], as_json=as_json)
 
 
 @app.command("all")

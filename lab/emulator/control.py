@@ -6,6 +6,7 @@ No such path exists on AWS, and no deployed code uses one.
 import asyncio
 import json
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from lab.emulator import hooks
@@ -91,9 +92,7 @@ class Control:
     @property
     def _buttons(self) -> dict[str, Callable[[dict[str, Any]], Any]]:
         return {
-            "lose-region": self._lose_region,
-            "silence-region": lambda body: self._silent.add(body["region"]) or [],
-            "hear-region": lambda body: self._silent.discard(body["region"]) or [],
+            **{name: partial(self._reach, name) for name in ("lose-region", "silence-region", "hear-region")},
             "run-backup-plan": lambda body: self._backups.run_plan(body["plan_id"], body["rule"]),
             "run-copies": lambda body: self._backups.run_copies(body["plan_id"], body["rule"], body["backup_job_id"]),
             "run-restore-test": lambda body: self._backups.run_restore_test(body["plan"]),
@@ -105,9 +104,17 @@ class Control:
             ),
         }
 
-    def _lose_region(self, body: dict[str, Any]) -> Any:  # noqa: ANN401 - JSON
-        self._down.add(body["region"])
-        return self._instances.destroy_region(body["region"])
+    def _reach(self, action: str, body: dict[str, Any]) -> list[str]:
+        """Destroy a region, let only its APIs fall silent, or let them answer again; returns what was destroyed."""
+        region = body["region"]
+        if action == "lose-region":
+            self._down.add(region)
+            return self._instances.destroy_region(region)
+        if action == "silence-region":
+            self._silent.add(region)
+        else:
+            self._silent.discard(region)
+        return []
 
 
 def _json(value: Any) -> bytes:  # noqa: ANN401 - JSON
