@@ -115,7 +115,8 @@ def _begin(
         "Tags": [{"Key": key, "Value": value} for key, value in sorted(tags.items())],
     }
     try:
-        return rds.restore_db_instance_to_point_in_time(**request)["DBInstance"]
+        # With our tags, whether or not the answer shows them already.
+        return rds.restore_db_instance_to_point_in_time(**request)["DBInstance"] | {"TagList": request["Tags"]}
     except rds.exceptions.DBInstanceAlreadyExistsFault:
         # Two calls at once, or the answer to the first attempt was lost.
         return describe_instance(rds, identifier) or {}
