@@ -48,12 +48,12 @@ class _Place:
             primary_region=PRIMARY_REGION,
             recovery_region=RECOVERY_REGION,
         )
-        states = boto3.client("stepfunctions", region_name=RECOVERY_REGION, config=BOUNDED)
+        states = boto3.Session().client("stepfunctions", region_name=RECOVERY_REGION, config=BOUNDED)
         self.machine = FailoverMachine(states, self.names.failover_machine_arn)
 
     def ask(self, step: str, request: dict[str, Any]) -> dict[str, Any]:
         """Let the machine's function do one step by itself."""
-        functions = boto3.client("lambda", region_name=RECOVERY_REGION, config=PATIENT)
+        functions = boto3.Session().client("lambda", region_name=RECOVERY_REGION, config=PATIENT)
         payload = {"step": step, "input": request, "execution": "by-hand"}
         found = functions.invoke(FunctionName=self.names.failover_function_name, Payload=json.dumps(payload).encode())
         body = json.loads(found["Payload"].read() or b"{}")
@@ -63,7 +63,8 @@ class _Place:
 
 
 def _client(service: str) -> Any:  # noqa: ANN401 - boto3-stubs knows only some of them
-    untyped: Any = boto3
+    # A session of its own: the default one keeps the credentials that it was first asked with.
+    untyped: Any = boto3.Session()
     return untyped.client(service, region_name=RECOVERY_REGION, config=BOUNDED)
 
 
