@@ -26,8 +26,7 @@ def recovery_points(
     Exit status: 0 all is well, 1 something was found, 2 the vault could not be looked at.
     """
     with one_error(dsn="", as_json=as_json), aws_in(region, f"to read the vault {vault}"):
-        session = boto3.Session()  # the default one keeps the credentials that it was first asked with
-        backup, rds = session.client("backup", region_name=region), session.client("rds", region_name=region)
+        backup, rds = boto3.client("backup", region_name=region), boto3.client("rds", region_name=region)
         found = review(read_inventory(backup, rds, vault), now=datetime.now(UTC))
     lines: list[str | Text] = [
         Text.assemble((f"{finding.kind:<10}", "bold red"), " ", finding.sentence) for finding in found.findings
