@@ -34,11 +34,6 @@ def remark(text: str) -> None:
     Console(stderr=True, highlight=False, soft_wrap=True).print(Text(text))
 
 
-def warn(text: str) -> None:
-    """One line that a person should see although the work was done."""
-    remark(f"warning: {text}")
-
-
 @contextmanager
 def progress(title: str) -> Generator[Callable[[str], None]]:
     """Show on a terminal what long work is at; elsewhere stay silent."""

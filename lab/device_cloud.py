@@ -48,11 +48,6 @@ class DeviceCloud:
         return self.deployment.output(RECOVERY, "SignInIssuer")
 
     @property
-    def discovery_url(self) -> str:
-        """Where the emulator serves the issuer's discovery document."""
-        return f"{self.cloud.endpoint}/{self._pool}/.well-known/openid-configuration"
-
-    @property
     def client_id(self) -> str:
         """The app's client, who is the tokens' audience."""
         return self.deployment.output(RECOVERY, "SignInAudience")

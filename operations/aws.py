@@ -58,14 +58,21 @@ _BAD_CREDENTIALS = {
 _SILENT_STATUS = 500
 
 
-def client(service: Any, region: str) -> Any:  # noqa: ANN401 - the caller says which client it is
-    """A client that gives up soon. Safe to use from a thread of its own."""
+def client(
+    service: Any,  # noqa: ANN401 - the caller says which client it is
+    region: str,
+    *,
+    read_seconds: int = _READ_SECONDS,
+    attempts: int = _ATTEMPTS,
+) -> Any:  # noqa: ANN401
+    """A client that gives up soon, unless told to wait. Safe to use from a thread of its own."""
     config = Config(
         connect_timeout=_CONNECT_SECONDS,
-        read_timeout=_READ_SECONDS,
-        retries={"total_max_attempts": _ATTEMPTS, "mode": "standard"},
+        read_timeout=read_seconds,
+        retries={"total_max_attempts": attempts, "mode": "standard"},
     )
-    # A session of its own: making clients of the default one from several threads is not safe.
+    # A session of its own: the default one is not safe to use from several threads, and keeps the credentials that it
+    # was first asked with.
     session: Any = boto3.Session()
     return session.client(service, region_name=region, config=config)
 

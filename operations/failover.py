@@ -8,13 +8,12 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Annotated, Any
 
-import boto3
 import typer
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.text import Text
 
 from operations.arguments import Json, read_disaster_time
+from operations.aws import client
 from operations.terminal import EXIT_FAILED, EXIT_PASSED, InputError, answer, one_error, progress
 from recovery.failover.execution import FailoverMachine
 from recovery.failover.preflight import Direction
@@ -31,16 +30,15 @@ _Resume = Annotated[bool, typer.Option("--resume", help="Go on with the operatio
 _Unproven = Annotated[
     bool, typer.Option("--accept-unproven", help="Open the promoted database although a check did not pass.")
 ]
-# A step may take as long as its function; nothing here repeats it.
-BOUNDED = Config(connect_timeout=5, read_timeout=30, retries={"mode": "standard", "total_max_attempts": 3})
-PATIENT = Config(connect_timeout=5, read_timeout=890, retries={"mode": "standard", "total_max_attempts": 1})
+# A step may take as long as its function, and nothing here repeats it.
+STEP_SECONDS = 890
 
 
 class _Place:
     """The failover of one environment, in the recovery region alone: the primary's may be the one that is lost."""
 
     def __init__(self, environment: str) -> None:
-        identity: dict[str, str] = _client("sts").get_caller_identity()
+        identity: dict[str, str] = client("sts", RECOVERY_REGION).get_caller_identity()
         self.person = identity["Arn"]
         self.names = Names(
             environment=environment,
@@ -48,24 +46,17 @@ class _Place:
             primary_region=PRIMARY_REGION,
             recovery_region=RECOVERY_REGION,
         )
-        states = boto3.Session().client("stepfunctions", region_name=RECOVERY_REGION, config=BOUNDED)
-        self.machine = FailoverMachine(states, self.names.failover_machine_arn)
+        self.machine = FailoverMachine(client("stepfunctions", RECOVERY_REGION), self.names.failover_machine_arn)
 
     def ask(self, step: str, request: dict[str, Any]) -> dict[str, Any]:
         """Let the machine's function do one step by itself."""
-        functions = boto3.Session().client("lambda", region_name=RECOVERY_REGION, config=PATIENT)
+        functions = client("lambda", RECOVERY_REGION, read_seconds=STEP_SECONDS, attempts=1)
         payload = {"step": step, "input": request, "execution": "by-hand"}
         found = functions.invoke(FunctionName=self.names.failover_function_name, Payload=json.dumps(payload).encode())
         body = json.loads(found["Payload"].read() or b"{}")
         if "FunctionError" in found:
             raise InputError(f"{step} failed: {body.get('errorType')}: {body.get('errorMessage')}")
         return body
-
-
-def _client(service: str) -> Any:  # noqa: ANN401 - boto3-stubs knows only some of them
-    # A session of its own: the default one keeps the credentials that it was first asked with.
-    untyped: Any = boto3.Session()
-    return untyped.client(service, region_name=RECOVERY_REGION, config=BOUNDED)
 
 
 def _app(direction: Direction, description: str) -> typer.Typer:

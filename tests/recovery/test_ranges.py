@@ -14,25 +14,11 @@ from recovery.manifest_taking import ManifestPlan, assemble, plan_manifest, read
 from recovery.ranges import GROUP_BYTES, RangeContent, RangeSum, ranges_of, slice_content, unproven
 from recovery.slices import BlockRange, Slice
 from recovery.verification import CheckResult
+from tests.recovery.entries import FIRST, LAST, ROWS, TABLE
 
 Check = Callable[..., CheckResult]
 
-ROWS = 3000
-ROWS_A_RANGE = 200  # a little more than two blocks hold
-TABLE = f"""
-CREATE TABLE entries (
-    id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
-    body text NOT NULL,
-    created_at timestamptz NOT NULL,
-    updated_at timestamptz NOT NULL
-);
-INSERT INTO entries (body, created_at, updated_at)
-SELECT 'entry ' || n, t, t FROM generate_series(1, {ROWS}) n,
-LATERAL (SELECT now() - interval '100 days' + n * interval '45 minutes' AS t);
-ANALYZE entries;
-"""
-FIRST = "(SELECT id FROM entries ORDER BY ctid LIMIT 1)"
-LAST = "(SELECT id FROM entries ORDER BY ctid DESC LIMIT 1)"
+ROWS_A_RANGE = 250  # a little more than two blocks hold
 
 
 @pytest.fixture

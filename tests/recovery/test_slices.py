@@ -19,24 +19,9 @@ from recovery.manifest_taking import (
 )
 from recovery.slices import RewrittenError
 from recovery.verification import CheckResult
+from tests.recovery.entries import FIRST, LAST, ROWS, TABLE
 
 Check = Callable[..., CheckResult]
-
-ROWS = 3000
-TABLE = f"""
-CREATE TABLE entries (
-    id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
-    body text NOT NULL,
-    created_at timestamptz NOT NULL,
-    updated_at timestamptz NOT NULL
-);
-INSERT INTO entries (body, created_at, updated_at)
-SELECT 'entry ' || n, t, t FROM generate_series(1, {ROWS}) n,
-LATERAL (SELECT now() - interval '100 days' + n * interval '45 minutes' AS t);
-ANALYZE entries;
-"""
-FIRST = "(SELECT id FROM entries ORDER BY ctid LIMIT 1)"
-LAST = "(SELECT id FROM entries ORDER BY ctid DESC LIMIT 1)"
 
 
 @pytest.fixture
