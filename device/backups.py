@@ -1,21 +1,25 @@
-"""The client's front: everything one can do with the backups of one database."""
+"""The client's front: everything one can do with the backups of one database.
+
+What only a restore or a pruning needs is imported then, so that a small backup does not wait for it.
+"""
 
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from pyrage.x25519 import Identity, Recipient
 
-from device import creation, pruning, restoring
+from device import creation
 from device.context import Context
 from device.creation import BackupResult
 from device.files import work_folder
-from device.folder import existing_backup
 from device.limits import KEEP_DAYS
 from device.manifest import Manifest
-from device.pruning import Pruned
-from device.restoring import RestoreResult
+
+if TYPE_CHECKING:
+    from device.pruning import Pruned
+    from device.restoring import RestoreResult
 
 Uploaded = TypeVar("Uploaded")
 
@@ -51,20 +55,26 @@ class BackupManager:
         self._context.step("uploading the backup")
         return made, upload(made.path)
 
-    def restore(self, backup: Path) -> RestoreResult:
+    def restore(self, backup: Path) -> "RestoreResult":
         """Bring a backup back in the database's place."""
+        from device import restoring
+
         return restoring.restore(backup, self.database, self._identities, self._context)
 
-    def undo(self) -> RestoreResult:
+    def undo(self) -> "RestoreResult":
         """Take the last restore back."""
+        from device import restoring
+
         return restoring.undo(self.database, self._identities, self._context)
 
     def verify(self, backup: Path) -> Manifest:
         """Prove that a backup can be restored."""
         return verify_backup(backup, self._identities, self._context)
 
-    def prune(self, keep_days: int = KEEP_DAYS) -> Pruned:
+    def prune(self, keep_days: int = KEEP_DAYS) -> "Pruned":
         """Remove what is older, never the newest verified backup."""
+        from device import pruning
+
         return pruning.prune(self.folder, keep_days, self._context)
 
 
@@ -73,6 +83,9 @@ def verify_backup(backup: Path, identities: Sequence[Identity], context: Context
 
     Raises :class:`~device.errors.BackupError` of what is wrong, and OSError.
     """
+    from device import restoring
+    from device.folder import existing_backup
+
     existing_backup(backup)
     place = Path(tempfile.gettempdir())
     creation.remove_leftovers(place)

@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from io import BufferedIOBase
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Protocol, cast
 
 import pyrage
 from pyrage.x25519 import Identity, Recipient
@@ -26,7 +26,19 @@ _SKIPPABLE_MAGIC = 0x184D2A50
 _SKIPPABLE_HEADER_BYTES = 8
 
 
-def write(out: BinaryIO, manifest: Manifest, database: Path, recipients: Sequence[Recipient]) -> str:
+class Output(Protocol):
+    """Where a backup is written to: a file, or what stands for one."""
+
+    def write(self, data: bytes, /) -> int:
+        """Write on; all of it, or raise OSError."""
+        ...
+
+    def flush(self) -> None:
+        """Hand on what waits."""
+        ...
+
+
+def write(out: Output, manifest: Manifest, database: Path, recipients: Sequence[Recipient]) -> str:
     """Write a backup, and return the SHA-256 of its bytes, in hex.
 
     What goes into age is unpacked again at the same time and held against the manifest. Raises :class:`DamagedError`
@@ -112,7 +124,7 @@ class _Counting:
 class _Hashing:
     """Hashes what is written to a file, and keeps the error that a write raised."""
 
-    def __init__(self, out: BinaryIO) -> None:
+    def __init__(self, out: Output) -> None:
         self._out = out
         self.sha256 = hashlib.sha256()
         self.error: OSError | None = None

@@ -1,24 +1,29 @@
-"""Making a backup: copy the live database, check the copy, seal it into a file, read that back, put it in its place."""
+"""Making a backup: copy the live database, check the copy, seal it into a file, read that back, put it in its place.
+
+What seals is imported while the database is copied: a phone's is small, and backed up almost as fast as Python starts.
+"""
 
 import os
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from pathlib import Path
 
 from pyrage.x25519 import Identity, Recipient
 
-from device import container, record, schema
+from device import record, schema
 from device.context import Context
 from device.database import check, copy, count_rows, opened, opened_copy, user_version
 from device.errors import CorruptDatabaseError, DamagedError, EmptyDatabaseError, NoSpaceError, StorageError
 from device.files import leftovers, locked, rename, work_folder
 from device.limits import DATABASE_MAX_BYTES
 from device.manifest import Manifest, timestamp
+from device.proven_file import ProvenFile
 
 # Of the folders in which work is in progress, beside the database, the backups, or in the system's temporary folder.
 WORK_PREFIX = ".duskspendr-backup-"
@@ -61,7 +66,7 @@ def create(
         ThreadPoolExecutor(1) as beside,
     ):
         context.step("copying the database")
-        beside.submit(context.writer)  # slow the first time, and the copy takes as long
+        beside.submit(_warm_up, context)
         staged = staging / "database"
         with opened(database, context.key) as source:
             _require_rows(source, database)
@@ -72,9 +77,11 @@ def create(
         manifest = describe(staged, context)
         context.step("sealing the copy")
         sealed = work / "backup"
-        sha256 = seal(manifest, staged, sealed, recipients, context)
+        sha256 = seal(manifest, staged, sealed, recipients, context, done_with=lambda _: beside.submit(staged.unlink))
         checking.result()
         if identities:
+            from device import container
+
             context.step("opening the backup")
             container.read(sealed, identities, on_content=len)
         with locked(folder):
@@ -114,20 +121,30 @@ def describe(staged: Path, context: Context, *, sound: bool = True) -> Manifest:
     )
 
 
-def seal(manifest: Manifest, staged: Path, into: Path, recipients: Sequence[Recipient], context: Context) -> str:
+def seal(
+    manifest: Manifest,
+    staged: Path,
+    into: Path,
+    recipients: Sequence[Recipient],
+    context: Context,
+    *,
+    done_with: Callable[[Path], object],
+) -> str:
     """Write a plain copy as a backup that reads back as it was written; returns the SHA-256 of the file, in hex.
 
-    Raises :class:`DamagedError` when it does not, and OSError.
+    ``done_with`` gets the copy when it is no longer needed. Raises :class:`DamagedError` when the file reads back
+    otherwise, and OSError.
     """
-    with into.open("xb") as file:
+    from device import container
+
+    with ProvenFile(into) as file:
         sha256 = container.write(file, manifest, staged, recipients)
+        done_with(staged)
         context.step("syncing the backup")
-        file.flush()
-        os.fsync(file.fileno())
-        # Out of the kernel's cache, so that what is read next comes from the storage.
-        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-    context.step("reading the backup back")
-    if record.sha256_of(into) != sha256:
+        file.sync()
+        context.step("reading the backup back")
+        found = file.read_back()
+    if found != sha256:
         raise DamagedError(
             expected="to read back what was written", found="other bytes", do="distrust this storage: use another"
         )
@@ -138,6 +155,12 @@ def remove_leftovers(folder: Path) -> None:
     """Remove what a backup left behind whose process was killed. Raises OSError."""
     for abandoned in leftovers(folder, WORK_PREFIX):
         shutil.rmtree(abandoned, ignore_errors=True)
+
+
+def _warm_up(context: Context) -> None:
+    """What is slow the first time, for a thread beside the copying."""
+    import_module("device.container")
+    context.writer()
 
 
 def _staging_place(database: Path) -> Path:

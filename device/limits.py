@@ -20,6 +20,9 @@ ZSTD_MAX_WINDOW_BYTES: Final = 8 * 1024 * 1024
 
 # Of a read or a write of files and streams.
 CHUNK_BYTES: Final = 256 * 1024
+# Of a backup that is being written, how much is synced and read back at once: large enough that storage is not asked
+# often, small enough that little is left to wait for at the end.
+READ_BACK_BYTES: Final = 8 * 1024 * 1024
 
 # age's payload: a nonce, then chunks of plaintext, each with a tag. https://c2sp.org/age
 AGE_NONCE_BYTES: Final = 16

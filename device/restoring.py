@@ -159,8 +159,8 @@ def _replace(work: Path, database: Path, identities: Sequence[Identity], context
         before, partial = work / "before", work / "undo.partial"
         alone.copy(before)
         recipients = [identity.to_public() for identity in identities]
-        seal(describe(before, context, sound=False), before, partial, recipients, context)
-        before.unlink()
+        manifest = describe(before, context, sound=False)
+        seal(manifest, before, partial, recipients, context, done_with=Path.unlink)
         rename(partial, work / _UNDO)
         context.step("putting the database in its place")
         alone.replace(work / _STAGED)

@@ -1,26 +1,36 @@
-"""How ``duskspendr-backup`` speaks: results on standard output, the rest on standard error, JSON when asked."""
+"""How ``duskspendr-backup`` speaks: results on standard output, the rest on standard error, JSON when asked.
+
+Rich is imported where something is drawn with it: on a small database that takes as long as a quarter of the backup.
+"""
 
 import errno
 import json
+import sys
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
-from rich.console import Console
-from rich.text import Text
 
 from device.errors import BackupError, NoSpaceError, StorageError
+
+if TYPE_CHECKING:
+    from rich.text import Text
 
 Json = Annotated[bool, typer.Option("--json", help="Answer with one JSON object.")]
 
 
-def say(text: str | Text) -> None:
+def say(text: "str | Text") -> None:
     """One line of result for a person."""
+    if isinstance(text, str):
+        typer.echo(text)
+        return
+    from rich.console import Console
+
     Console(highlight=False, soft_wrap=True).print(text, markup=False)
 
 
-def answer(value: Mapping[str, Any], *, as_json: bool, lines: Sequence[str | Text]) -> None:
+def answer(value: Mapping[str, Any], *, as_json: bool, lines: "Sequence[str | Text]") -> None:
     """The command's result: one JSON object, or lines for a person."""
     if as_json:
         typer.echo(json.dumps(value, indent=2))
@@ -31,17 +41,19 @@ def answer(value: Mapping[str, Any], *, as_json: bool, lines: Sequence[str | Tex
 
 def remark(text: str) -> None:
     """One line beside the result, that a person should see."""
-    Console(stderr=True, highlight=False, soft_wrap=True).print(Text(text))
+    typer.echo(text, err=True)
 
 
 @contextmanager
 def progress(title: str) -> Generator[Callable[[str], None]]:
     """Show on a terminal what long work is at; elsewhere stay silent."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
+    if not sys.stderr.isatty():
         yield lambda _: None
         return
-    with console.status(title) as status:
+    from rich.console import Console
+    from rich.text import Text
+
+    with Console(stderr=True).status(title) as status:
         yield lambda step: status.update(Text(f"{title}: {step}"))
 
 
@@ -79,5 +91,5 @@ def _stop(error: BackupError, as_json: bool) -> NoReturn:
         facts = {"code": error.code, "message": str(error), "expected": error.expected, "found": error.found}
         typer.echo(json.dumps({"error": facts | {"do": error.do}}, indent=2))
     else:
-        Console(stderr=True, highlight=False, soft_wrap=True).print(Text(f"error: {error}"))
+        remark(f"error: {error}")
     raise typer.Exit(error.exit_status)

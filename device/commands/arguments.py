@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from pyrage.x25519 import Identity
 
-from device import keys, recovery_kit
+from device import keys
 from device.context import Context
 from device.errors import UsageError
 from device.terminal import progress
@@ -44,6 +44,8 @@ def read_identities(path: Path, passphrase_file: Path | None) -> list[Identity]:
 
     Raises :class:`~device.errors.BackupError` of the cause.
     """
+    from device import recovery_kit
+
     text = read_secret(path, "--identity")
     if not recovery_kit.is_kit(text):
         return keys.parse_identities(text, str(path))

@@ -3,7 +3,6 @@
 from typing import Annotated, Any
 
 import typer
-from rich.text import Text
 
 from device.backups import BackupManager, verify_backup
 from device.commands.arguments import (
@@ -19,13 +18,10 @@ from device.commands.arguments import (
     read_identities,
     working,
 )
-from device.container import read_manifest
 from device.errors import BackupError
-from device.folder import backups
 from device.keys import parse_recipients
 from device.limits import KEEP_DAYS
 from device.manifest import Manifest
-from device.pruning import prune
 from device.terminal import Json, answer, one_error, progress
 
 
@@ -49,7 +45,7 @@ def create(
         made = manager.create_local_backup()
     facts = {"path": str(made.path), "size": made.size, "sha256": made.sha256, "opened": made.opened}
     how = "decrypted and read back" if made.opened else "read back as it was written"
-    lines: list[str | Text] = [f"{made.path}", f"{made.size:,} bytes, {_rows(made.manifest)}, checked, {how}"]
+    lines = [f"{made.path}", f"{made.size:,} bytes, {_rows(made.manifest)}, checked, {how}"]
     answer(facts | {"manifest": made.manifest.facts()}, as_json=as_json, lines=lines)
 
 
@@ -57,6 +53,8 @@ def verify(file: File, identity: KeyFile, passphrase_file: PassphraseFile = None
     """Prove that a backup can be restored: do all of it, but for the last step."""
     with one_error(as_json=as_json), working("verifying") as context:
         manifest = verify_backup(file, read_identities(identity, passphrase_file), context)
+    from rich.text import Text
+
     lines: list[str | Text] = [Text.assemble(("GOOD", "green"), f" {file}"), *_manifest_lines(manifest)]
     answer(
         {"path": str(file), "verified": True, "manifest": manifest.facts()},
@@ -69,6 +67,9 @@ def list_backups(
     folder: Folder, identity: OptionalKeyFile = None, passphrase_file: PassphraseFile = None, as_json: Json = False
 ) -> None:
     """List the backups of a folder, newest first; with a key, what each holds."""
+    from device.container import read_manifest
+    from device.folder import backups
+
     with one_error(as_json=as_json), progress("reading"):
         identities = None if identity is None else read_identities(identity, passphrase_file)
         found = backups(folder)
@@ -91,7 +92,7 @@ def list_backups(
                     facts["manifest"] = manifest.facts()
                     line += f"  {_rows(manifest)}, {manifest.app_version}"
             shown.append((facts, line))
-    lines: list[str | Text] = [line for _, line in shown] or [f"no backups in {folder}"]
+    lines = [line for _, line in shown] or [f"no backups in {folder}"]
     answer({"backups": [facts for facts, _ in shown]}, as_json=as_json, lines=lines)
 
 
@@ -101,6 +102,8 @@ def prune_backups(
     as_json: Json = False,
 ) -> None:
     """Remove the backups that are older; never the newest verified one, whatever the clock says."""
+    from device.pruning import prune
+
     with one_error(as_json=as_json), working("pruning") as context:
         pruned = prune(folder, keep_days, context)
     facts = {
@@ -108,7 +111,7 @@ def prune_backups(
         "kept": [str(path) for path in pruned.kept],
         "newest_verified": [str(path) for path in pruned.newest_verified],
     }
-    lines: list[str | Text] = [f"removed {path.name}" for path in pruned.removed]
+    lines = [f"removed {path.name}" for path in pruned.removed]
     lines.append(f"kept {len(pruned.kept)}, removed {len(pruned.removed)}")
     if pruned.kept and not pruned.newest_verified:
         lines.append("none of them can be relied upon, so nothing was removed: verify them")
