@@ -182,8 +182,8 @@ def render(facts: dict[str, Any]) -> str:
         " wrote. The tools copy, pack and encrypt. The sample reads the file, which tears it"
         " ([how often](device-faults.md)), and encrypts it in memory.",
         "",
-        f"Of the command's time {facts['start_seconds']:.2f} s are its start, Python's and Typer's, measured in the same run"
-        " without any work; an app that calls the library does not pay them.",
+        f"Of the command's time {facts['start_seconds']:.2f} s are its start, Python's and Typer's, measured in the"
+        " same run without any work; an app that calls the library does not pay them.",
     ]
     for size in facts["sizes"]:
         tools = size["contenders"][TOOLS]["median"]
@@ -205,11 +205,12 @@ def render(facts: dict[str, Any]) -> str:
 
 
 def _verdicts(size: dict[str, Any], tools: float) -> list[str]:
-    ours = size["contenders"][CLIENT]
+    command, library = size["contenders"][CLIENT], size["contenders"][LIBRARY]
     goals = (
-        (f"time at most {MAX_TIME_RATIO:.1f} of the tools'", ours["median"] <= MAX_TIME_RATIO * tools),
-        (f"memory at most {MAX_RSS_MIB} MiB", ours["peak_mib"] <= MAX_RSS_MIB),
-        ("at most a third of the bytes", ours["bytes"] <= MAX_BYTES_RATIO * size["bytes"]),
+        (f"time at most {MAX_TIME_RATIO:.1f} of the tools', as a command", command["median"] <= MAX_TIME_RATIO * tools),
+        (f"time at most {MAX_TIME_RATIO:.1f} of the tools', as a library", library["median"] <= MAX_TIME_RATIO * tools),
+        (f"memory at most {MAX_RSS_MIB} MiB", command["peak_mib"] <= MAX_RSS_MIB),
+        ("at most a third of the bytes", command["bytes"] <= MAX_BYTES_RATIO * size["bytes"]),
     )
     return [f"- {goal}: {'met' if met else '**not met**'}" for goal, met in goals]
 

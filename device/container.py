@@ -17,7 +17,7 @@ from zstandard import ZstdCompressionParameters, ZstdCompressor
 
 from device.age_file import Structure, cut, damaged, structure
 from device.errors import BackupError, DamagedError, WrongKeyError
-from device.limits import AGE_CHUNK_BYTES, ZSTD_JOB_BYTES, ZSTD_LEVEL, ZSTD_THREADS
+from device.limits import AGE_CHUNK_BYTES, ZSTD_JOB_BYTES, ZSTD_LEVEL, ZSTD_THREADS, ZSTD_WINDOW_LOG
 from device.manifest import Manifest
 from device.readback import ReadBack, Unpacked
 from device.tar_stream import TarReader, tar_of
@@ -142,7 +142,9 @@ class _Hashing:
 
 
 def _compressed(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    parameters = ZstdCompressionParameters(compression_level=ZSTD_LEVEL, threads=ZSTD_THREADS, job_size=ZSTD_JOB_BYTES)
+    parameters = ZstdCompressionParameters(
+        compression_level=ZSTD_LEVEL, window_log=ZSTD_WINDOW_LOG, threads=ZSTD_THREADS, job_size=ZSTD_JOB_BYTES
+    )
     stream = ZstdCompressor(compression_params=parameters).compressobj()
     for piece in pieces:
         if packed := stream.compress(piece):

@@ -15,6 +15,8 @@ ZSTD_LEVEL: Final = 2
 # Two workers, in jobs of 1 MiB: a tenth of the memory of zstd's own choice, and as small to 0.2 %.
 ZSTD_THREADS: Final = 2
 ZSTD_JOB_BYTES: Final = 1024 * 1024
+# A window of 256 KiB stays in a core's own cache: a tenth faster at this level, for 1 % more bytes.
+ZSTD_WINDOW_LOG: Final = 18
 # The largest window a reader allows, which bounds its memory: what zstd -19 uses.
 ZSTD_MAX_WINDOW_BYTES: Final = 8 * 1024 * 1024
 
