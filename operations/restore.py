@@ -55,7 +55,7 @@ def restore(
         # RDS restores to the second.
         moment = read_past_time("--at", at).replace(microsecond=0)
         names, where = _place(environment, region)
-        with aws_in(where, f"to restore {environment} in {where} (a restore that was begun goes on: ask again)"):
+        with aws_in(where, f"to restore {environment} in {where} ({_otherwise(names, where)})"):
             rds: RDSClient = client("rds", where)
             backup = choose_backup(read_backups(rds, names), moment, region=where, serving=_serving(rds, names))
             settings = read_settings(rds, client("ec2", where), names)
@@ -73,6 +73,13 @@ def _place(environment: str, region: str | None) -> tuple[Names, str]:
     asked = region or RECOVERY_REGION
     with aws_in(asked, f"to find {environment}"):
         return serving_names(environment) if region is None else (names_of(environment, region), region)
+
+
+def _otherwise(names: Names, where: str) -> str:
+    """What to do when the region stops answering."""
+    if where == names.recovery_region:
+        return "a restore that was begun goes on: ask again"
+    return f"`--region {names.recovery_region}` restores from the backups there and asks {where} nothing"
 
 
 def _serving(rds: "RDSClient", names: Names) -> str:
