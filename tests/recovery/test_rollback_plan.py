@@ -208,6 +208,11 @@ def test_newest_schema_anybody_declared_or_recorded_is_the_databases() -> None:
     assert with_target_schema(3, recorded=None).schema_version == 3
 
 
+def test_schema_of_the_revision_that_runs_counts_though_ecs_forgot_its_deployment() -> None:
+    history = replace(in_order(1, 2), current=a_revision(3, schema=4))
+    assert history.schema_version == 4
+
+
 def test_database_whose_schema_nobody_knows_is_not_proven() -> None:
     history = with_target_schema(None, recorded=None)
     assert refusal(history).startswith("the database's schema version is unknown, so it is not proven")
