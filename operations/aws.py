@@ -33,6 +33,7 @@ from recovery.names import PRIMARY_REGION, RECOVERY_REGION, Names
 if TYPE_CHECKING:
     from mypy_boto3_rds import RDSClient
 
+REGIONS = (PRIMARY_REGION, RECOVERY_REGION)
 Environment = Annotated[str, typer.Option(help="The environment, as prod or staging.", show_default=False)]
 
 # A region that is down mostly does not answer at all: whoever waits for it at night waits this long, twice.
@@ -84,6 +85,13 @@ def client(
     own.register_component("data_loader", _LOADER)
     session: Any = boto3.Session(botocore_session=own)
     return session.client(service, region_name=region, config=config)
+
+
+def read_region(value: str) -> str:
+    """One of the two regions. Raises :class:`InputError` for any other: nothing of an environment lies there."""
+    if value not in REGIONS:
+        raise InputError(f"--region: expected {' or '.join(REGIONS)}, found {value!r}: an environment has these two")
+    return value
 
 
 def names_of(environment: str, region: str) -> Names:

@@ -15,7 +15,7 @@ import typer
 from rich.text import Text
 
 from operations.arguments import check_writable, write_whole
-from operations.aws import aws_in, client
+from operations.aws import aws_in, client, read_region
 from operations.terminal import (
     EXIT_FAILED,
     EXIT_PASSED,
@@ -95,6 +95,7 @@ def instance(
         _in_the_lab("instance", [*context.args, "--output", str(output), *(["--json"] if as_json else [])])
     with one_error(dsn=dsn, as_json=as_json):
         _check_arguments(context.args, dsn)
+        region = read_region(region)
         for name in ("evidence.json", "report.html"):
             output.mkdir(parents=True, exist_ok=True)
             check_writable(output / name)

@@ -9,13 +9,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.text import Text
 
 from operations.arguments import Json, read_past_time
-from operations.aws import Environment, aws_in, client, names_of, serving_names
-from operations.terminal import EXIT_FAILED, EXIT_PASSED, STATUS_STYLES, InputError, answer, one_error, progress
+from operations.aws import REGIONS, Environment, aws_in, client, names_of, read_region, serving_names
+from operations.terminal import EXIT_FAILED, EXIT_PASSED, STATUS_STYLES, answer, one_error, progress
 from recovery.bootstrap import VERIFIER_ROLE
 from recovery.evidence.page import duration
 from recovery.instances import active_region, find_instance
 from recovery.manifest_keys import newest_manifest_key
-from recovery.names import DATABASE_NAME, PRIMARY_REGION, RECOVERY_REGION, Names
+from recovery.names import DATABASE_NAME, RECOVERY_REGION, Names
 from recovery.objectives import FULL
 from recovery.point_in_time import (
     AutomatedBackup,
@@ -31,8 +31,6 @@ from recovery.point_in_time import restore as run_restore
 if TYPE_CHECKING:
     from mypy_boto3_rds import RDSClient
 
-_REGIONS = (PRIMARY_REGION, RECOVERY_REGION)
-
 
 def restore(
     environment: Environment,
@@ -42,7 +40,7 @@ def restore(
     ],
     region: Annotated[
         str | None,
-        typer.Option(help=f"Where to restore: {' or '.join(_REGIONS)}.", show_default="where the product is served"),
+        typer.Option(help=f"Where to restore: {' or '.join(REGIONS)}.", show_default="where the product is served"),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -68,9 +66,7 @@ def restore(
 
 
 def _place(environment: str, region: str | None) -> tuple[Names, str]:
-    if region is not None and region not in _REGIONS:
-        raise InputError(f"--region: expected {' or '.join(_REGIONS)}, found {region!r}: the backups lie in these two")
-    asked = region or RECOVERY_REGION
+    asked = RECOVERY_REGION if region is None else read_region(region)
     with aws_in(asked, f"to find {environment}"):
         return serving_names(environment) if region is None else (names_of(environment, region), region)
 

@@ -142,6 +142,12 @@ def test_options_that_only_the_lab_has_are_refused_on_aws(dsn: str, tmp_path: Pa
     assert "found --kills 3" in result.stderr
 
 
+def test_region_that_is_neither_is_refused(dsn: str, tmp_path: Path) -> None:
+    result = drill(dsn, "--confirm", IDENTIFIER, "--output", str(tmp_path), "--region", "eu-west-1")
+    assert result.exit_code == 2
+    assert "--region: expected ap-south-1 or ap-southeast-1, found 'eu-west-1'" in result.stderr
+
+
 def test_lab_s_own_command_answers_for_the_lab(capfd: pytest.CaptureFixture[str]) -> None:
     result = CliRunner().invoke(app, ["drill", "instance", "--kills", "0"])
     assert result.exit_code == 2
