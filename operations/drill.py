@@ -15,7 +15,8 @@ import typer
 from rich.text import Text
 
 from operations.arguments import check_writable, write_whole
-from operations.aws import aws_in, client, read_region
+from operations.aws import aws_in, client, names_of, read_region
+from operations.kept_evidence import keep_evidence, where_kept
 from operations.terminal import (
     EXIT_FAILED,
     EXIT_PASSED,
@@ -28,7 +29,7 @@ from operations.terminal import (
 from recovery.database import connect, without_secrets
 from recovery.evidence import CheckRecord, Evidence, judge, this_operator
 from recovery.evidence.page import duration, page_of
-from recovery.names import PRIMARY_REGION, Names
+from recovery.names import PRIMARY_REGION
 from recovery.objectives import DATABASE
 from recovery.outage import BeatThrough, Outage, measure_outage
 from recovery.refusal import RefusedError
@@ -88,6 +89,7 @@ def instance(
 ) -> None:
     """Tier 1: reboot a Multi-AZ instance with failover, and measure outage and loss by the pulse.
 
+    The record goes into the environment's evidence, too, where `dr status` reads what tier 1 took last.
     Without --environment: kill the primary of a real pair in the lab, again and again; it takes the options of
     `python -m lab drill instance`. Exit status: 0 PASS, 1 FAIL or refused, 2 it could not be done or measured.
     """
@@ -99,14 +101,17 @@ def instance(
         for name in ("evidence.json", "report.html"):
             output.mkdir(parents=True, exist_ok=True)
             check_writable(output / name)
-        identifier = Names(environment=environment, account="").identifier_in(region)
+        with aws_in(region, f"to find {environment}"):
+            names = names_of(environment, region)
+        identifier = names.identifier_in(region)
         started = datetime.now(UTC)
         with aws_in(region, f"the instance {identifier} in {region}"):
             drilled = _fail_over(client("rds", region), identifier, region, dsn, confirm)
         evidence = _evidence(environment, region, started, drilled)
         write_whole(output / "evidence.json", evidence.model_dump_json(indent=2) + "\n")
         write_whole(output / "report.html", page_of(evidence))
-    answer(evidence.model_dump(mode="json"), as_json=as_json, lines=_lines(evidence, output))
+        kept = keep_evidence(names, f"instance-{started:%Y%m%dt%H%M%Sz}", evidence)
+    answer(evidence.model_dump(mode="json"), as_json=as_json, lines=[*_lines(evidence, output), where_kept(kept)])
     raise typer.Exit(EXIT_PASSED if evidence.verdict == "PASS" else EXIT_FAILED)
 
 

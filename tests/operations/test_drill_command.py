@@ -17,7 +17,7 @@ from recovery.database import connect
 from recovery.evidence import Evidence
 from recovery.outage import BeatThrough, measure_outage
 
-REGION = "ap-south-1"
+REGION, RECOVERY = "ap-south-1", "ap-southeast-1"
 IDENTIFIER = "duskspendr-staging"
 
 
@@ -57,6 +57,15 @@ def dsn(staging: Cloud, monkeypatch: pytest.MonkeyPatch) -> str:
     return dsn
 
 
+@pytest.fixture(scope="module")
+def bucket(staging: Cloud) -> str:
+    """The evidence bucket of staging."""
+    name = f"{IDENTIFIER}-evidence-{staging.account}"
+    configuration = {"LocationConstraint": RECOVERY}
+    staging.clients(RECOVERY).s3.create_bucket(Bucket=name, CreateBucketConfiguration=configuration)  # type: ignore[arg-type]
+    return name
+
+
 def drill(dsn: str, *more: str, environment: str = "staging") -> Result:
     return CliRunner().invoke(app, ["drill", "instance", "--environment", environment, "--dsn", dsn, *more])
 
@@ -66,7 +75,7 @@ def started_at(dsn: str) -> object:
         return connection.execute("SELECT pg_postmaster_start_time()").fetchone()
 
 
-def test_failover_is_measured_by_the_pulse_and_left_as_evidence(dsn: str, tmp_path: Path) -> None:
+def test_failover_is_measured_by_the_pulse_and_left_as_evidence(dsn: str, bucket: str, tmp_path: Path) -> None:
     before = started_at(dsn)
     result = drill(dsn, "--confirm", IDENTIFIER, "--output", str(tmp_path / "out"))
     assert result.exit_code == 0, result.output
@@ -79,6 +88,10 @@ def test_failover_is_measured_by_the_pulse_and_left_as_evidence(dsn: str, tmp_pa
     assert objective.rpo_measured_seconds == 0
     assert "from ap-south-1a to ap-south-1b" in evidence.checks[0].detail
     assert (tmp_path / "out" / "report.html").exists()
+    place = ["--bucket", bucket, "--region", RECOVERY, "--database", IDENTIFIER, "--json"]
+    [kept] = json.loads(CliRunner().invoke(app, ["evidence", "list", *place]).stdout)["records"]
+    assert result.stdout.splitlines()[-1] == f"evidence {kept['name']}"
+    assert (kept["objectives"][0]["tier"], kept["objectives"]) == (1, evidence.model_dump(mode="json")["objectives"])
 
 
 @pytest.mark.parametrize(
