@@ -12,6 +12,8 @@ from recovery.status.questions import RegionAnswers, Status, Unanswered
 
 # A stack in one of these is whole; UPDATE_ROLLBACK_COMPLETE is too, but not what was last deployed.
 _WHOLE = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE"}
+# The change set that would create it was made, and nobody executed it.
+_NEVER_BEGUN = "REVIEW_IN_PROGRESS"
 _PARTS = {
     "stacks": "the stacks",
     "instance": "the instance",
@@ -41,9 +43,15 @@ class TierStatus:
 
 
 def serving_region(status: Status) -> str | None:
-    """Where the product is served from; None when the recovery region cannot say whether its replica was promoted."""
+    """Where the product is served from.
+
+    None when the recovery region cannot say whether its replica was promoted, and when no instance is there to serve.
+    """
     standby = status.recovery.instance
-    return None if isinstance(standby, Unanswered) else active_region(status.names, standby)
+    if isinstance(standby, Unanswered):
+        return None
+    region = active_region(status.names, standby)
+    return None if region == status.primary.name and status.primary.instance is None else region
 
 
 def tier_statuses(status: Status) -> list[TierStatus]:
@@ -116,6 +124,8 @@ def _stacks(status: Status, region: RegionAnswers) -> Iterator[str]:
         deploy = f"`cdk deploy '{environment}/{name.removeprefix(f'{environment}-')}'`"
         if state is None:
             yield f"{region.name}: the stack {name} is missing: {deploy}"
+        elif state.endswith("_IN_PROGRESS") and state != _NEVER_BEGUN:
+            yield f"{region.name}: the stack {name} is {state}: wait for its end, and ask again"
         elif state not in _WHOLE:
             yield f"{region.name}: the stack {name} is {state}: see its events, then {deploy}"
 

@@ -212,7 +212,9 @@ def test_what_is_no_environment_is_refused(dr: Dr, account: str, environment: st
 
 def test_environment_without_the_service_is_refused(dr: Dr, account: str) -> None:
     del account
-    assert "ClusterNotFoundException" in error_of(dr(*ROLLBACK))
+    assert f"expected the service {SERVICE} in the cluster {CLUSTER} in {REGION}, found none" in error_of(
+        dr(*ROLLBACK), 1
+    )
 
 
 def test_after_a_failover_the_recovery_regions_service_is_rolled_back(
@@ -224,7 +226,7 @@ def test_after_a_failover_the_recovery_regions_service_is_rolled_back(
         return Instance(identifier="duskspendr-prod-replica", status="available", source=None)
 
     monkeypatch.setattr(aws, "find_instance", promoted)
-    assert "of prod in ap-southeast-1" in error_of(dr(*ROLLBACK))
+    assert f"in the cluster {CLUSTER} in {RECOVERY}, found none" in error_of(dr(*ROLLBACK), 1)
 
 
 def test_recovery_region_that_does_not_answer_holds_no_rollback_up(

@@ -212,6 +212,18 @@ def test_environment_that_does_not_exist_is_one_line(dr: Dr, prod: Deployed) -> 
     assert f"expected the environment qa in account {prod.cloud.account}, found no stack of it" in error
 
 
+def test_half_deployed_environment_is_one_line_for_each_part(dr: Dr, prod: Deployed) -> None:
+    make_stack(prod.cloud, RECOVERY_REGION, "half-RecoveryFoundation")
+    result = dr("status", "--environment", "half")
+    assert result.exit_code == 1
+    assert "served from unknown; there is no replica in ap-southeast-1" in result.stdout
+    assert "- ap-south-1: the stack half-Database is missing: `cdk deploy 'half/Database'`" in result.stdout
+    assert "RecoveryFoundation is missing" not in result.stdout
+    bucket = f"duskspendr-half-evidence-{prod.cloud.account}"
+    why = f"there is no bucket {bucket}: it comes with half-RecoveryFoundation"
+    assert f"- ap-southeast-1: the evidence cannot be read: {why}" in result.stdout
+
+
 def test_missing_credentials_are_one_line(dr: Dr, prod: Deployed, monkeypatch: pytest.MonkeyPatch) -> None:
     del prod
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
