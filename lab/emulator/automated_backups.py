@@ -20,6 +20,7 @@ class AutomatedBackup:
     """The base backup and the archived WAL of one instance in one region.
 
     ``kms_key_id`` is that region's key, which an instance restored from it has, too.
+    https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_StartDBInstanceAutomatedBackupsReplication.html
     """
 
     arn: str
