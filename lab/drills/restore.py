@@ -16,7 +16,6 @@ from psycopg.conninfo import make_conninfo
 from lab import workload
 from lab.cloud import Cloud, LabError
 from lab.deployment import Deployment
-from lab.documented import REPLICATED_BACKUPS
 from lab.drill import master_dsn
 from lab.drills.record import ENVIRONMENT, check_record, evidence_of
 from lab.drills.settings import COMPARED, differences
@@ -89,7 +88,6 @@ class MomentDrill:
             started,
             objectives=[judge(FULL, rto=slowest, rpo=_oldest(proofs))],
             checks=self.checks,
-            documented=[REPLICATED_BACKUPS],
             region=deployment.recovery_region,
             instance=restored[deployment.recovery_region].identifier,
         )
