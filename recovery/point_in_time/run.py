@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from recovery.instances import describe_instance
 from recovery.objectives import FULL
+from recovery.pauses import growing_pauses
 from recovery.point_in_time.backups import AutomatedBackup
 from recovery.point_in_time.settings import FROM_TAG, REQUESTED_TAG, TO_TAG, InstanceSettings
 from recovery.refusal import RefusedError
@@ -15,9 +16,7 @@ from recovery.refusal import RefusedError
 if TYPE_CHECKING:
     from mypy_boto3_rds import RDSClient
 
-# The looks at the instance begin a second apart and grow rarer, up to this.
 POLL_SECONDS = 15.0
-_FIRST_POLL_SECONDS = 1.0
 # Out of these no instance becomes available by itself.
 # https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/accessing-monitoring.html
 _LOST = {
@@ -78,12 +77,10 @@ def restore(
     if found is None:
         found = _begin(rds, backup, settings, identifier=identifier, at=at, marks=marks)
     requested_at = _check_ours(found, marks)
-    deadline, pause = time.monotonic() + timeout.total_seconds(), _FIRST_POLL_SECONDS
+    deadline, pauses = time.monotonic() + timeout.total_seconds(), growing_pauses(POLL_SECONDS)
     while (status := _status(found)) != "available" and status not in _LOST and time.monotonic() < deadline:
         progress(f"{identifier} is {status}")
-        pause = min(pause, POLL_SECONDS)
-        time.sleep(pause)
-        pause *= 2
+        time.sleep(next(pauses))
         found = describe_instance(rds, identifier)
         if found is None:
             raise RefusedError(f"expected the instance {identifier}, found it deleted meanwhile: ask again")
