@@ -168,7 +168,7 @@ def test_what_is_wrong_is_one_line_each_and_status_1(dr: Dr, prod: Deployed) -> 
     found = json.loads(result.stdout)["findings"]
     assert f"{PRIMARY_REGION}: the stack prod-Observability is missing: `cdk deploy 'prod/Observability'`" in found
     assert f"{RECOVERY_REGION}: there is no snapshot to restore" in found
-    assert "tier 1 (database): RTO and RPO unmeasured: run a drill" in found
+    assert "tier 1 (database): RTO and RPO unmeasured: `dr drill instance --environment prod` measures it" in found
     assert len([line for line in found if "stack" in line]) == 1
     assert all("\n" not in line for line in found)
 
