@@ -127,6 +127,16 @@ def serving_names(environment: str) -> tuple[Names, str]:
     return names, names.primary_region
 
 
+def names_and_region(environment: str, region: str | None) -> tuple[Names, str]:
+    """The environment's names, and the region to act in: the one asked for, or else the one it serves from now.
+
+    Where the region is given, nothing is asked of the other. Raises :class:`InputError`.
+    """
+    asked = RECOVERY_REGION if region is None else read_region(region)
+    with aws_in(asked, f"to find {environment}"):
+        return serving_names(environment) if region is None else (names_of(environment, asked), asked)
+
+
 def is_silence(error: Exception) -> bool:
     """Whether the region did not answer, rather than refuse."""
     if isinstance(error, ClientError):

@@ -15,7 +15,7 @@ import typer
 from rich.text import Text
 
 from operations.arguments import check_writable, write_whole
-from operations.aws import aws_in, client, names_of, read_region
+from operations.aws import REGIONS, aws_in, client, names_and_region
 from operations.kept_evidence import keep_evidence, where_kept
 from operations.terminal import (
     EXIT_FAILED,
@@ -29,7 +29,6 @@ from operations.terminal import (
 from recovery.database import connect, without_secrets
 from recovery.evidence import CheckRecord, Evidence, judge, this_operator
 from recovery.evidence.page import duration, page_of
-from recovery.names import PRIMARY_REGION
 from recovery.objectives import DATABASE
 from recovery.outage import BeatThrough, Outage, measure_outage
 from recovery.refusal import RefusedError
@@ -79,7 +78,12 @@ def instance(
             help="The database by its endpoint's name, as a role that may beat: heartbeat, say.", show_default=False
         ),
     ] = "",
-    region: Annotated[str, typer.Option(help="The region whose instance is to fail over.")] = PRIMARY_REGION,
+    region: Annotated[
+        str | None,
+        typer.Option(
+            help=f"Whose instance is to fail over: {' or '.join(REGIONS)}.", show_default="the one that serves"
+        ),
+    ] = None,
     confirm: Annotated[
         str | None,
         typer.Option(help="The instance's identifier, in place of being asked for it.", show_default=False),
@@ -97,17 +101,15 @@ def instance(
         _in_the_lab("instance", [*context.args, "--output", str(output), *(["--json"] if as_json else [])])
     with one_error(dsn=dsn, as_json=as_json):
         _check_arguments(context.args, dsn)
-        region = read_region(region)
+        names, where = names_and_region(environment, region)
         for name in ("evidence.json", "report.html"):
             output.mkdir(parents=True, exist_ok=True)
             check_writable(output / name)
-        with aws_in(region, f"to find {environment}"):
-            names = names_of(environment, region)
-        identifier = names.identifier_in(region)
+        identifier = names.identifier_in(where)
         started = datetime.now(UTC)
-        with aws_in(region, f"the instance {identifier} in {region}"):
-            drilled = _fail_over(client("rds", region), identifier, region, dsn, confirm)
-        evidence = _evidence(environment, region, started, drilled)
+        with aws_in(where, f"the instance {identifier} in {where}"):
+            drilled = _fail_over(client("rds", where), identifier, where, dsn, confirm)
+        evidence = _evidence(environment, where, started, drilled)
         write_whole(output / "evidence.json", evidence.model_dump_json(indent=2) + "\n")
         write_whole(output / "report.html", page_of(evidence))
         kept = keep_evidence(names, f"instance-{started:%Y%m%dt%H%M%Sz}", evidence)

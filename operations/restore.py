@@ -9,13 +9,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.text import Text
 
 from operations.arguments import Json, read_past_time
-from operations.aws import REGIONS, Environment, aws_in, client, names_of, read_region, serving_names
+from operations.aws import REGIONS, Environment, aws_in, client, names_and_region
 from operations.terminal import EXIT_FAILED, EXIT_PASSED, STATUS_STYLES, answer, one_error, progress
 from recovery.bootstrap import VERIFIER_ROLE
 from recovery.evidence.page import duration
 from recovery.instances import active_region, find_instance
 from recovery.manifest_keys import newest_manifest_key
-from recovery.names import DATABASE_NAME, RECOVERY_REGION, Names
+from recovery.names import DATABASE_NAME, Names
 from recovery.objectives import FULL
 from recovery.point_in_time import (
     AutomatedBackup,
@@ -52,7 +52,7 @@ def restore(
     with one_error(dsn="", as_json=as_json), progress("restoring") as step:
         # RDS restores to the second.
         moment = read_past_time("--at", at).replace(microsecond=0)
-        names, where = _place(environment, region)
+        names, where = names_and_region(environment, region)
         with aws_in(where, f"to restore {environment} in {where} ({_otherwise(names, where)})"):
             rds: RDSClient = client("rds", where)
             backup = choose_backup(read_backups(rds, names), moment, region=where, serving=_serving(rds, names))
@@ -63,12 +63,6 @@ def restore(
         facts = _facts(names, where, moment, backup, settings, restored)
     answer(facts, as_json=as_json, lines=_lines(where, moment, backup, settings, restored, facts["next"]))
     raise typer.Exit(EXIT_PASSED if restored.available else EXIT_FAILED)
-
-
-def _place(environment: str, region: str | None) -> tuple[Names, str]:
-    asked = RECOVERY_REGION if region is None else read_region(region)
-    with aws_in(asked, f"to find {environment}"):
-        return serving_names(environment) if region is None else (names_of(environment, region), region)
 
 
 def _otherwise(names: Names, where: str) -> str:

@@ -10,11 +10,13 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from lab.cloud import Cloud, running_cloud
+from operations import aws
 from operations import drill as command
 from operations.cli import app
 from recovery.bootstrap import bootstrap
 from recovery.database import connect
 from recovery.evidence import Evidence
+from recovery.instances import Instance
 from recovery.outage import BeatThrough, measure_outage
 
 REGION, RECOVERY = "ap-south-1", "ap-southeast-1"
@@ -159,6 +161,18 @@ def test_region_that_is_neither_is_refused(dsn: str, tmp_path: Path) -> None:
     result = drill(dsn, "--confirm", IDENTIFIER, "--output", str(tmp_path), "--region", "eu-west-1")
     assert result.exit_code == 2
     assert "--region: expected ap-south-1 or ap-southeast-1, found 'eu-west-1'" in result.stderr
+
+
+def test_after_a_failover_the_instance_that_serves_is_the_one(
+    dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def promoted(*_: object) -> Instance:
+        return Instance(identifier=f"{IDENTIFIER}-replica", status="available", source=None)
+
+    monkeypatch.setattr(aws, "find_instance", promoted)
+    result = drill(dsn, "--confirm", IDENTIFIER, "--output", str(tmp_path))
+    assert result.exit_code == 2
+    assert f"expected the instance {IDENTIFIER}-replica in {RECOVERY}" in result.stderr
 
 
 def test_lab_s_own_command_answers_for_the_lab(capfd: pytest.CaptureFixture[str]) -> None:
