@@ -8,7 +8,7 @@ context of cdk.json and is validated here too.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal, cast
+from typing import ClassVar, Literal, cast
 
 from recovery.names import PRIMARY_REGION, RECOVERY_REGION
 from recovery.optional_checks import CHECK_NAMES, unknown_checks
@@ -42,13 +42,16 @@ class Environment:
     ``sign_in`` devices sign in at a user pool of the deployment. ``active_region`` is where the application serves:
     change it after a failover, so that no later deploy undoes the failover. The ``optional_checks`` of a restore may be
     left not proven, where an extension cannot be had, say; what fails is never excused. ``fault_experiments`` deploys
-    templates that break the primary on purpose, for whoever starts one.
+    templates that break the primary on purpose, for whoever starts one. All environments have the two regions of
+    :mod:`recovery.names`, for the commands have to find them while nothing answers
+    (docs/decisions/0033-the-same-two-regions-everywhere.md).
     """
+
+    primary_region: ClassVar[str] = PRIMARY_REGION
+    recovery_region: ClassVar[str] = RECOVERY_REGION
 
     name: str
     account: str | None = None
-    primary_region: str = PRIMARY_REGION
-    recovery_region: str = RECOVERY_REGION
     active_region: str = PRIMARY_REGION
     database: Database
     snapshots: Snapshots = field(default_factory=Snapshots)
@@ -72,7 +75,7 @@ class Environment:
             "recovery_region",
             expected=f"another region than the primary ({self.primary_region})",
             found=self.recovery_region,
-            action="A copy in the same region is lost with the region.",
+            action="A copy in the same region is lost with the region: correct recovery/names.py.",
         )
         require(
             self.active_region in (self.primary_region, self.recovery_region),

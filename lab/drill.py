@@ -15,9 +15,10 @@ from psycopg.conninfo import make_conninfo
 
 from lab import workload
 from lab.cloud import Cloud, LabError
-from lab.deployment import Deployment, bootstrap, deploy, synthesize
+from lab.deployment import Deployment
 from lab.documented import REPLICATED_BACKUPS
 from lab.drills.record import LAB_NOTE, check_record, versions
+from lab.drills.stage import deploy_stage
 from lab.executions import execute
 from lab.polling import wait_for
 from lab.pulse import Pulse
@@ -73,12 +74,7 @@ class RestoreDrill:
         )
 
     def _deploy(self) -> Deployment:
-        with self.timeline.step("Synthesize environment local"):
-            assembly = synthesize(self.cloud)
-        with self.timeline.step("Bootstrap both regions") as step:
-            step.detail = ", ".join(bootstrap(self.cloud, assembly))
-        with self.timeline.step("Deploy every stack with the cdk CLI") as step:
-            deployment = deploy(self.cloud, assembly, lambda text: self.timeline.update(step, text))
+        deployment = deploy_stage(self.cloud, self.timeline, "Deploy every stack with the cdk CLI")
         self._say_what_is_only_recorded()
         with self.timeline.step("Read back what the drill relies on") as step:
             properties = read_back(self.cloud, deployment)

@@ -4,7 +4,7 @@ import json
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lab.cloud import Cloud, LabError
 from lab.deployment import Deployment
@@ -27,13 +27,33 @@ class Restored:
 
 
 def restore_to_latest(cloud: Cloud, deployment: Deployment, disaster: datetime) -> Restored:
-    """Restore the replicated automated backups to their latest time, as an operator would ask for it."""
-    return _restore(cloud, deployment, deployment.recovery_region, f"{disaster:%H%M%S}", None)
+    """Restore the replicated automated backups to their latest time. Raises :class:`LabError` when that fails."""
+    region = deployment.recovery_region
+    rds = cloud.clients(region).rds
+    identifier = f"{deployment.output('Database', 'InstanceIdentifier')}-restored-{disaster:%H%M%S}"
+    backup = _automated_backup(cloud, deployment, region).get("DBInstanceAutomatedBackupsArn", "")
+    started = datetime.now(UTC)
+    rds.restore_db_instance_to_point_in_time(
+        SourceDBInstanceAutomatedBackupsArn=backup,
+        TargetDBInstanceIdentifier=identifier,
+        UseLatestRestorableTime=True,
+        EnableIAMDatabaseAuthentication=True,
+    )
+
+    def status() -> str | None:
+        [instance] = rds.describe_db_instances(DBInstanceIdentifier=identifier)["DBInstances"]
+        found = instance.get("DBInstanceStatus", "")
+        return found if found != "creating" else None
+
+    if wait_for("the restored instance", status) != "available":
+        raise LabError(f"the restore of {identifier} failed:\n{cloud.log_tail()}")
+    return Restored(identifier, started, listed_dsn(cloud, region, identifier))
 
 
-def restore_to_moment(cloud: Cloud, deployment: Deployment, region: str, moment: datetime) -> Restored:
-    """Restore to a moment, in the primary's region from the instance itself, elsewhere from its replicated backups."""
-    return _restore(cloud, deployment, region, f"at-{moment:%H%M%S}", moment)
+def listed_dsn(cloud: Cloud, region: str, identifier: str) -> str:
+    """The superuser's way into an instance of a region."""
+    found = [each for each in cloud.listing("instances") if each["region"] == region]
+    return next(each["dsn"] for each in found if each["identifier"] == identifier)
 
 
 def latest_restorable_time(cloud: Cloud, deployment: Deployment, region: str) -> datetime | None:
@@ -46,42 +66,6 @@ def _automated_backup(cloud: Cloud, deployment: Deployment, region: str) -> "DBI
     rds = cloud.clients(region).rds
     [found] = rds.describe_db_instance_automated_backups(DBInstanceIdentifier=source)["DBInstanceAutomatedBackups"]
     return found
-
-
-def _restore(cloud: Cloud, deployment: Deployment, region: str, suffix: str, moment: datetime | None) -> Restored:
-    rds = cloud.clients(region).rds
-    source = deployment.output("Database", "InstanceIdentifier")
-    identifier = f"{source}-restored-{suffix}"
-    request: dict[str, Any] = {
-        "TargetDBInstanceIdentifier": identifier,
-        "EnableIAMDatabaseAuthentication": True,
-    }
-    if region == deployment.primary_region:
-        [instance] = rds.describe_db_instances(DBInstanceIdentifier=source)["DBInstances"]
-        request["SourceDbiResourceId"] = instance.get("DbiResourceId", "")
-    else:
-        backup = _automated_backup(cloud, deployment, region)
-        request["SourceDBInstanceAutomatedBackupsArn"] = backup.get("DBInstanceAutomatedBackupsArn", "")
-    if moment is None:
-        request["UseLatestRestorableTime"] = True
-    else:
-        request["RestoreTime"] = moment
-    started = datetime.now(UTC)
-    rds.restore_db_instance_to_point_in_time(**request)
-
-    def status() -> str | None:
-        [instance] = rds.describe_db_instances(DBInstanceIdentifier=identifier)["DBInstances"]
-        found = instance.get("DBInstanceStatus", "")
-        return found if found != "creating" else None
-
-    if wait_for("the restored instance", status) != "available":
-        raise LabError(f"the restore of {identifier} failed:\n{cloud.log_tail()}")
-    dsn = next(
-        each["dsn"]
-        for each in cloud.listing("instances")
-        if each["identifier"] == identifier and each["region"] == region
-    )
-    return Restored(identifier, started, dsn)
 
 
 def start_proof(cloud: Cloud, deployment: Deployment, restored: Restored, disaster: datetime) -> str:

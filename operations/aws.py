@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import boto3
 import typer
+from botocore import loaders
+from botocore import session as sessions
 from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
@@ -31,6 +33,7 @@ from recovery.names import PRIMARY_REGION, RECOVERY_REGION, Names
 if TYPE_CHECKING:
     from mypy_boto3_rds import RDSClient
 
+REGIONS = (PRIMARY_REGION, RECOVERY_REGION)
 Environment = Annotated[str, typer.Option(help="The environment, as prod or staging.", show_default=False)]
 
 # A region that is down mostly does not answer at all: whoever waits for it at night waits this long, twice.
@@ -56,16 +59,21 @@ _BAD_CREDENTIALS = {
     "UnrecognizedClientException",
 }
 _SILENT_STATUS = 500
+# What botocore knows of the services' APIs; to read it is most of the cost of making a client.
+_LOADER = loaders.create_loader()
 
 
 def client(
     service: Any,  # noqa: ANN401 - the caller says which client it is
-    region: str,
+    region: str | None,
     *,
     read_seconds: int = _READ_SECONDS,
     attempts: int = _ATTEMPTS,
 ) -> Any:  # noqa: ANN401
-    """A client that gives up soon, unless told to wait. Safe to use from a thread of its own."""
+    """A client that gives up soon, unless told to wait; of the AWS profile's region where that is None.
+
+    Safe to use from a thread of its own.
+    """
     config = Config(
         connect_timeout=_CONNECT_SECONDS,
         read_timeout=read_seconds,
@@ -73,8 +81,17 @@ def client(
     )
     # A session of its own: the default one is not safe to use from several threads, and keeps the credentials that it
     # was first asked with.
-    session: Any = boto3.Session()
+    own = sessions.get_session()
+    own.register_component("data_loader", _LOADER)
+    session: Any = boto3.Session(botocore_session=own)
     return session.client(service, region_name=region, config=config)
+
+
+def read_region(value: str) -> str:
+    """One of the two regions. Raises :class:`InputError` for any other: nothing of an environment lies there."""
+    if value not in REGIONS:
+        raise InputError(f"--region: expected {' or '.join(REGIONS)}, found {value!r}: an environment has these two")
+    return value
 
 
 def names_of(environment: str, region: str) -> Names:
@@ -108,6 +125,16 @@ def serving_names(environment: str) -> tuple[Names, str]:
             raise
     # Where the recovery region does not answer, only the other can serve.
     return names, names.primary_region
+
+
+def names_and_region(environment: str, region: str | None) -> tuple[Names, str]:
+    """The environment's names, and the region to act in: the one asked for, or else the one it serves from now.
+
+    Where the region is given, nothing is asked of the other. Raises :class:`InputError`.
+    """
+    asked = RECOVERY_REGION if region is None else read_region(region)
+    with aws_in(asked, f"to find {environment}"):
+        return serving_names(environment) if region is None else (names_of(environment, asked), asked)
 
 
 def is_silence(error: Exception) -> bool:

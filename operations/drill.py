@@ -15,7 +15,8 @@ import typer
 from rich.text import Text
 
 from operations.arguments import check_writable, write_whole
-from operations.aws import aws_in, client
+from operations.aws import REGIONS, aws_in, client, names_and_region
+from operations.kept_evidence import keep_evidence, where_kept
 from operations.terminal import (
     EXIT_FAILED,
     EXIT_PASSED,
@@ -28,7 +29,6 @@ from operations.terminal import (
 from recovery.database import connect, without_secrets
 from recovery.evidence import CheckRecord, Evidence, judge, this_operator
 from recovery.evidence.page import duration, page_of
-from recovery.names import PRIMARY_REGION, Names
 from recovery.objectives import DATABASE
 from recovery.outage import BeatThrough, Outage, measure_outage
 from recovery.refusal import RefusedError
@@ -78,7 +78,12 @@ def instance(
             help="The database by its endpoint's name, as a role that may beat: heartbeat, say.", show_default=False
         ),
     ] = "",
-    region: Annotated[str, typer.Option(help="The region whose instance is to fail over.")] = PRIMARY_REGION,
+    region: Annotated[
+        str | None,
+        typer.Option(
+            help=f"Whose instance is to fail over: {' or '.join(REGIONS)}.", show_default="the one that serves"
+        ),
+    ] = None,
     confirm: Annotated[
         str | None,
         typer.Option(help="The instance's identifier, in place of being asked for it.", show_default=False),
@@ -88,6 +93,7 @@ def instance(
 ) -> None:
     """Tier 1: reboot a Multi-AZ instance with failover, and measure outage and loss by the pulse.
 
+    The record goes into the environment's evidence, too, where `dr status` reads what tier 1 took last.
     Without --environment: kill the primary of a real pair in the lab, again and again; it takes the options of
     `python -m lab drill instance`. Exit status: 0 PASS, 1 FAIL or refused, 2 it could not be done or measured.
     """
@@ -95,17 +101,19 @@ def instance(
         _in_the_lab("instance", [*context.args, "--output", str(output), *(["--json"] if as_json else [])])
     with one_error(dsn=dsn, as_json=as_json):
         _check_arguments(context.args, dsn)
+        names, where = names_and_region(environment, region)
         for name in ("evidence.json", "report.html"):
             output.mkdir(parents=True, exist_ok=True)
             check_writable(output / name)
-        identifier = Names(environment=environment, account="").identifier_in(region)
+        identifier = names.identifier_in(where)
         started = datetime.now(UTC)
-        with aws_in(region, f"the instance {identifier} in {region}"):
-            drilled = _fail_over(client("rds", region), identifier, region, dsn, confirm)
-        evidence = _evidence(environment, region, started, drilled)
+        with aws_in(where, f"the instance {identifier} in {where}"):
+            drilled = _fail_over(client("rds", where), identifier, where, dsn, confirm)
+        evidence = _evidence(environment, where, started, drilled)
         write_whole(output / "evidence.json", evidence.model_dump_json(indent=2) + "\n")
         write_whole(output / "report.html", page_of(evidence))
-    answer(evidence.model_dump(mode="json"), as_json=as_json, lines=_lines(evidence, output))
+        kept = keep_evidence(names, f"instance-{started:%Y%m%dt%H%M%Sz}", evidence)
+    answer(evidence.model_dump(mode="json"), as_json=as_json, lines=[*_lines(evidence, output), where_kept(kept)])
     raise typer.Exit(EXIT_PASSED if evidence.verdict == "PASS" else EXIT_FAILED)
 
 

@@ -1,19 +1,15 @@
 """``dr evidence``: list the evidence of restores, read one record, prove that nobody changed any."""
 
-# pyright: reportUnknownMemberType=false
-# boto3-stubs types the clients it is installed for; the overloads of all others are unknown.
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-import boto3
 import typer
 from pydantic import ValidationError
 from rich.text import Text
 
-from operations.arguments import check_writable, write_whole
-from operations.aws import aws_in
+from operations.arguments import Json, check_writable, write_whole
+from operations.aws import aws_in, client
 from operations.terminal import (
     EXIT_FAILED,
     EXIT_PASSED,
@@ -44,7 +40,6 @@ _Folder = Annotated[
     Path | None,
     typer.Option("--folder", help="A copy of the bucket, in place of it: it holds evidence/.", show_default=False),
 ]
-_Json = Annotated[bool, typer.Option("--json", help="Answer with one JSON object.")]
 
 _HEAD = ("JUDGED", "VERDICT", "RTO", "RPO", "DRILL", "REGION", "NAME")
 _STYLES = {"PASS": STATUS_STYLES["passed"], "FAIL": STATUS_STYLES["failed"], "NOT_PROVEN": STATUS_STYLES["not_proven"]}
@@ -65,7 +60,7 @@ def verify_chain(
     region: _Region = None,
     database: _Database = None,
     copy: _Folder = None,
-    as_json: _Json = False,
+    as_json: Json = False,
 ) -> None:
     """Prove that every record and page is there and unchanged, and that none was put in or taken out.
 
@@ -90,7 +85,7 @@ def list_records(
     region: _Region = None,
     database: _Database = None,
     copy: _Folder = None,
-    as_json: _Json = False,
+    as_json: Json = False,
 ) -> None:
     """List the records, newest first. It believes what they say: `dr evidence verify` proves them."""
     with one_error(dsn="", as_json=as_json), aws_in(region, "to read the evidence"), progress("reading the evidence"):
@@ -118,7 +113,7 @@ def show(
     page: Annotated[
         Path | None, typer.Option(help="Also write the record as an HTML page.", show_default=False)
     ] = None,
-    as_json: _Json = False,
+    as_json: Json = False,
 ) -> None:
     """Show one record."""
     with one_error(dsn="", as_json=as_json), aws_in(region, "to read the evidence"):
@@ -140,9 +135,8 @@ def _source(bucket: str | None, region: str | None, database: str | None, copy: 
     if bucket is not None:
         if database is None:
             raise InputError("expected --database with --bucket, found none: it is the DB instance's identifier")
-        # Of a session of its own: the default one keeps the credentials that it was first asked with.
-        client = boto3.Session().client("s3", region_name=region)
-        return _Source(EvidenceBucket(client, bucket), database, f"evidence/{database}/ of the bucket {bucket}")
+        reader = EvidenceBucket(client("s3", region), bucket)
+        return _Source(reader, database, f"evidence/{database}/ of the bucket {bucket}")
     assert copy is not None  # noqa: S101 - one of the two is given
     root = copy / "evidence"
     known = sorted(path.name for path in root.iterdir() if path.is_dir()) if root.is_dir() else []

@@ -9,13 +9,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.text import Text
 
 from operations.arguments import Json, read_past_time
-from operations.aws import Environment, aws_in, client, names_of, serving_names
-from operations.terminal import EXIT_FAILED, EXIT_PASSED, STATUS_STYLES, InputError, answer, one_error, progress
+from operations.aws import REGIONS, Environment, aws_in, client, names_and_region
+from operations.terminal import EXIT_FAILED, EXIT_PASSED, STATUS_STYLES, answer, one_error, progress
 from recovery.bootstrap import VERIFIER_ROLE
 from recovery.evidence.page import duration
 from recovery.instances import active_region, find_instance
 from recovery.manifest_keys import newest_manifest_key
-from recovery.names import DATABASE_NAME, PRIMARY_REGION, RECOVERY_REGION, Names
+from recovery.names import DATABASE_NAME, Names
 from recovery.objectives import FULL
 from recovery.point_in_time import (
     AutomatedBackup,
@@ -31,8 +31,6 @@ from recovery.point_in_time import restore as run_restore
 if TYPE_CHECKING:
     from mypy_boto3_rds import RDSClient
 
-_REGIONS = (PRIMARY_REGION, RECOVERY_REGION)
-
 
 def restore(
     environment: Environment,
@@ -42,7 +40,7 @@ def restore(
     ],
     region: Annotated[
         str | None,
-        typer.Option(help=f"Where to restore: {' or '.join(_REGIONS)}.", show_default="where the product is served"),
+        typer.Option(help=f"Where to restore: {' or '.join(REGIONS)}.", show_default="where the product is served"),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -54,8 +52,8 @@ def restore(
     with one_error(dsn="", as_json=as_json), progress("restoring") as step:
         # RDS restores to the second.
         moment = read_past_time("--at", at).replace(microsecond=0)
-        names, where = _place(environment, region)
-        with aws_in(where, f"to restore {environment} in {where} (a restore that was begun goes on: ask again)"):
+        names, where = names_and_region(environment, region)
+        with aws_in(where, f"to restore {environment} in {where} ({_otherwise(names, where)})"):
             rds: RDSClient = client("rds", where)
             backup = choose_backup(read_backups(rds, names), moment, region=where, serving=_serving(rds, names))
             settings = read_settings(rds, client("ec2", where), names)
@@ -67,12 +65,11 @@ def restore(
     raise typer.Exit(EXIT_PASSED if restored.available else EXIT_FAILED)
 
 
-def _place(environment: str, region: str | None) -> tuple[Names, str]:
-    if region is not None and region not in _REGIONS:
-        raise InputError(f"--region: expected {' or '.join(_REGIONS)}, found {region!r}: the backups lie in these two")
-    asked = region or RECOVERY_REGION
-    with aws_in(asked, f"to find {environment}"):
-        return serving_names(environment) if region is None else (names_of(environment, region), region)
+def _otherwise(names: Names, where: str) -> str:
+    """What to do when the region stops answering."""
+    if where == names.recovery_region:
+        return "a restore that was begun goes on: ask again"
+    return f"`--region {names.recovery_region}` restores from the backups there and asks {where} nothing"
 
 
 def _serving(rds: "RDSClient", names: Names) -> str:

@@ -4,15 +4,13 @@ import re
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from botocore.exceptions import BotoCoreError, ClientError
 from rich.text import Text
 
 from operations.arguments import Json
 from operations.aws import Environment, aws_in, client, serving_names
+from operations.kept_evidence import keep_evidence, where_kept
 from operations.terminal import EXIT_FAILED, EXIT_PASSED, STATUS_STYLES, InputError, answer, one_error, progress
-from recovery.evidence.bucket import EvidenceBucket
-from recovery.evidence.chain import keep, record_key, seal
-from recovery.evidence.page import duration, page_of
+from recovery.evidence.page import duration
 from recovery.names import RECOVERY_REGION, SERVICE, Names
 from recovery.objectives import APPLICATION
 from recovery.rollback import (
@@ -69,13 +67,11 @@ def rollback(
         return
     passed = outcome.objective.verdict == "PASS"
     facts |= {**_outcome_facts(outcome), "evidence": kept}
-    where = f"evidence {kept}" if kept else "no evidence was kept: the evidence bucket cannot be written to"
-    answer(facts, as_json=as_json, lines=[*lines, _outcome_line(plan, outcome), where])
+    answer(facts, as_json=as_json, lines=[*lines, _outcome_line(plan, outcome), where_kept(kept)])
     raise typer.Exit(EXIT_PASSED if passed else EXIT_FAILED)
 
 
 def _keep(names: Names, ecs: "ECSClient", plan: Plan, outcome: Outcome) -> str | None:
-    """Keep the evidence; its name, or None where that is not possible, which undoes no rollback."""
     made = evidence_of(
         plan,
         outcome,
@@ -83,14 +79,7 @@ def _keep(names: Names, ecs: "ECSClient", plan: Plan, outcome: Outcome) -> str |
         region=ecs.meta.region_name,
         lab=".amazonaws.com" not in ecs.meta.endpoint_url,
     )
-    store = EvidenceBucket(client("s3", names.recovery_region), names.evidence_bucket_name)
-    name, database = record_name(outcome), names.instance_identifier
-    try:
-        stands, _ = keep(store, record_key(database, name), made)
-        seal(store, database, record_key(database, name), lambda: page_of(stands))
-    except (ClientError, BotoCoreError):
-        return None
-    return name
+    return keep_evidence(names, record_name(outcome), made)
 
 
 def _read_revision(to: str | None) -> str | None:

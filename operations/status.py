@@ -24,8 +24,9 @@ _QUESTIONS_AT_ONCE = 16
 def status(environment: Environment, as_json: Json = False) -> None:
     """Show what could be recovered now, and what was measured last.
 
-    Both regions are asked side by side; one that does not answer is one line. Exit status: 0 all is well, 1 something
-    needs a look, 2 nobody could be asked.
+    Both regions are asked side by side; one that does not answer is one line. A tier that was never measured is a line
+    under "to look at", as is all that is missing. Exit status: 0 all is well, 1 there is such a line or an open alarm,
+    2 nobody could be asked, or there is no such environment.
     """
     with one_error(dsn="", as_json=as_json), progress("asking both regions"):
         with aws_in(RECOVERY_REGION, f"to find {environment}"):

@@ -7,7 +7,8 @@ CloudFormation.
 
 from dataclasses import dataclass
 
-# Spec 20 names Singapore, the product context Mumbai.
+# Every environment's, for templates and commands alike: docs/decisions/0033-the-same-two-regions-everywhere.md. Spec 20
+# names Singapore, the product context Mumbai.
 PRIMARY_REGION = "ap-south-1"
 RECOVERY_REGION = "ap-southeast-1"
 CLUSTER = "DuskSpendr-cluster"

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from environments import DEV, LOCAL, PROD, STAGING, complete, select
+from environments import DEV, LOCAL, PROD, STAGING, Environment, complete, select
 from recovery import objectives
 from recovery.windows import occurrences, overlap, starts
 from settings import Database, DeviceBackups, Domain, Service, SettingsError, SignIn, Snapshots
@@ -75,9 +75,10 @@ def test_nothing_is_optional_unless_an_environment_says_so() -> None:
     assert {environment.optional_checks for environment in (DEV, STAGING, PROD, LOCAL)} == {()}
 
 
-def test_recovery_region_equal_to_the_primary_is_refused() -> None:
+def test_recovery_region_equal_to_the_primary_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Environment, "recovery_region", "ap-south-1")
     with pytest.raises(SettingsError, match=r"another region than the primary \(ap-south-1\), found 'ap-south-1'"):
-        replace(PROD, recovery_region="ap-south-1")
+        replace(PROD)
 
 
 def test_active_region_outside_the_two_is_refused() -> None:

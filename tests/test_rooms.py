@@ -1,6 +1,7 @@
 """Who may import whom, where import-linter cannot look: modules that are no packages, and the bare source root."""
 
 import ast
+import re
 from pathlib import Path
 
 import constructs
@@ -40,6 +41,14 @@ def test_settings_know_only_objectives_windows_and_names(module: str) -> None:
 
 def test_app_only_builds_stages_from_environments() -> None:
     assert {name.split(".")[0] for name in imports_of("app")} <= {"stacks", "environments", "continuity"}
+
+
+def test_regions_are_named_in_one_module() -> None:
+    """Whoever deploys elsewhere changes recovery/names.py and nothing else."""
+    folders = (*ROOMS - {"app", "environments", "settings", "continuity"}, "constructs", "benchmarks")
+    modules = {path for folder in folders for path in (CHECKOUT / folder).rglob("*.py")} | set(CHECKOUT.glob("*.py"))
+    naming = [path for path in modules if re.search(r"\bap-(south|southeast)-\d\b", path.read_text())]
+    assert [str(path.relative_to(CHECKOUT)) for path in naming] == ["recovery/names.py"]
 
 
 def test_constructs_folder_never_shadows_the_package_of_that_name() -> None:

@@ -10,7 +10,14 @@ from typing import Annotated, Protocol
 import typer
 
 from lab.cloud import Cloud, running_cloud
-from lab.documented import MULTI_AZ_FAILOVER, REPLICATED_BACKUPS, Documented
+from lab.documented import (
+    MULTI_AZ_FAILOVER,
+    PROMOTION,
+    REPLICATED_BACKUPS,
+    ROLLING_DEPLOYMENT,
+    Documented,
+    beside,
+)
 from lab.drill import BACKUP_STEP, RestoreDrill
 from lab.drills.instance import KILLS, InstanceDrill
 from lab.drills.region import CLOCK, FailbackDrill, RegionDrill
@@ -56,10 +63,9 @@ def _in_a_cloud(drill: Callable[[Cloud, Timeline], Drill], *, waits: float = 1) 
 
 INSTANCE = Kind("instance", DATABASE, (MULTI_AZ_FAILOVER,), lambda timeline: InstanceDrill(timeline).run())
 RESTORE = Kind("restore", FULL, (REPLICATED_BACKUPS,), _in_a_cloud(MomentDrill))
-# Of the duration of a rollback AWS documents nothing.
-ROLLBACK = Kind("rollback", APPLICATION, (), _in_a_cloud(RollbackDrill))
-REGION = Kind("region", FULL, (REPLICATED_BACKUPS,), _in_a_cloud(RegionDrill, waits=CLOCK))
-FAILBACK = Kind("failback", FULL, (), _in_a_cloud(FailbackDrill, waits=CLOCK))
+ROLLBACK = Kind("rollback", APPLICATION, (ROLLING_DEPLOYMENT,), _in_a_cloud(RollbackDrill))
+REGION = Kind("region", FULL, (PROMOTION,), _in_a_cloud(RegionDrill, waits=CLOCK))
+FAILBACK = Kind("failback", FULL, (PROMOTION,), _in_a_cloud(FailbackDrill, waits=CLOCK))
 DRILLS = (INSTANCE, ROLLBACK, RESTORE, REGION, FAILBACK)
 
 
@@ -141,7 +147,7 @@ def _run(kind: Kind, output: Path) -> tuple[Evidence, Path]:
     timeline = Timeline()
     timeline.note(f"drill {kind.name}")
     with cleaned_up(timeline):
-        evidence = run_drill(kind.name, kind.tier, timeline, lambda: kind.run(timeline))
+        evidence = beside(run_drill(kind.name, kind.tier, timeline, lambda: kind.run(timeline)), kind.documented)
     write(output, evidence, timeline, documented=kind.documented)
     return evidence, output
 

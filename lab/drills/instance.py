@@ -17,7 +17,6 @@ from itertools import pairwise
 from pathlib import Path
 
 from lab import workload
-from lab.documented import MULTI_AZ_FAILOVER
 from lab.drills.pair import Pair
 from lab.drills.record import check_record, evidence_of
 from lab.polling import wait_for
@@ -80,7 +79,6 @@ class InstanceDrill:
             started,
             objectives=[judge(DATABASE, rto=rto, rpo=_loss(found, self.failovers))],
             checks=self._checks(ledger, found, outages),
-            documented=[MULTI_AZ_FAILOVER],
         )
 
     def _start(self, pair: Pair) -> None:

@@ -1,7 +1,7 @@
 """A restore to a moment, while writers go on: everything acknowledged before it is there, and nothing sent after it.
 
-It is asked for as an operator would, in the primary's region and in the recovery region, and both copies are proven by
-the checks that prove every restore.
+It is asked for by ``dr restore``, as whoever is on call would, in the primary's region and in the recovery region. Both
+copies have the settings of the instance they stand in for, and are proven by the checks that prove every restore.
 """
 
 import tempfile
@@ -14,22 +14,26 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 
 from lab import workload
-from lab.cloud import Cloud
-from lab.deployment import Deployment, bootstrap, deploy, synthesize
-from lab.documented import REPLICATED_BACKUPS
+from lab.cloud import Cloud, LabError
+from lab.deployment import Deployment
 from lab.drill import master_dsn
-from lab.drills.record import check_record, evidence_of
+from lab.drills.record import ENVIRONMENT, check_record, evidence_of
+from lab.drills.settings import COMPARED, differences
+from lab.drills.stage import deploy_stage
+from lab.on_call import dr
 from lab.polling import wait_for
 from lab.pulse import Pulse
-from lab.restoration import Restored, latest_restorable_time, restore_to_moment
+from lab.restoration import Restored, latest_restorable_time, listed_dsn
 from lab.timeline import Timeline
 from lab.writers.group import Writers
 from lab.writers.ledger import compare, surviving_purchases
 from recovery.bootstrap import VERIFIER_ROLE
 from recovery.database import connect
 from recovery.evidence import CheckRecord, Evidence, judge, records
+from recovery.instances import describe_instance
 from recovery.manifest import Manifest
 from recovery.manifest_taking import take_manifest
+from recovery.names import Names
 from recovery.objectives import FULL
 from recovery.verification import Verification, verify
 
@@ -59,7 +63,8 @@ class MomentDrill:
     def run(self) -> Evidence:
         """Run to the end. Raises LabError or psycopg.Error when the lab could not go on."""
         started = datetime.now(UTC)
-        deployment = self._deploy()
+        title = "Deploy the database, its replicated backups and its replica"
+        deployment = deploy_stage(self.cloud, self.timeline, title, only=["RecoveryStandby"])
         with self.timeline.step("Fill the database", deployment.primary_region):
             master = master_dsn(self.cloud, deployment)
             with psycopg.connect(master, autocommit=True) as connection:
@@ -70,8 +75,12 @@ class MomentDrill:
                 manifest = self._take_manifest(deployment)
                 moment = self._reach_moment(deployment)
                 regions = (deployment.primary_region, deployment.recovery_region)
-                restored = {region: self._restore(deployment, region, moment) for region in regions}
-                proofs = [self._prove(restored[region], region, manifest, moment) for region in regions]
+                restored: dict[str, Restored] = {}
+                proofs: list[_Proof] = []
+                for region in regions:
+                    restored[region] = self._restore(region, moment)
+                    proofs.append(self._prove(restored[region], region, manifest, moment))
+                    self._compare_settings(region, restored[region])
             self._compare(writers, restored, moment)
         slowest = timedelta(seconds=max(each.seconds for each in proofs))
         return evidence_of(
@@ -79,18 +88,9 @@ class MomentDrill:
             started,
             objectives=[judge(FULL, rto=slowest, rpo=_oldest(proofs))],
             checks=self.checks,
-            documented=[REPLICATED_BACKUPS],
             region=deployment.recovery_region,
             instance=restored[deployment.recovery_region].identifier,
         )
-
-    def _deploy(self) -> Deployment:
-        with self.timeline.step("Synthesize environment local"):
-            assembly = synthesize(self.cloud)
-        with self.timeline.step("Bootstrap both regions"):
-            bootstrap(self.cloud, assembly)
-        with self.timeline.step("Deploy the database with its replicated backups") as step:
-            return deploy(self.cloud, assembly, lambda text: self.timeline.update(step, text), only=["Database"])
 
     def _take_manifest(self, deployment: Deployment) -> Manifest:
         with self.timeline.step("Take the manifest", deployment.primary_region) as step:
@@ -116,11 +116,28 @@ class MomentDrill:
         latest = [latest_restorable_time(self.cloud, deployment, region) for region in regions]
         return all(each is not None and each >= moment + BEYOND for each in latest) or None
 
-    def _restore(self, deployment: Deployment, region: str, moment: datetime) -> Restored:
-        with self.timeline.step(f"Restore to the moment in {region}", region) as step:
-            restored = restore_to_moment(self.cloud, deployment, region, moment)
-            step.detail = restored.identifier
-        return restored
+    def _restore(self, region: str, moment: datetime) -> Restored:
+        with self.timeline.step(f"dr restore in {region}", region) as step:
+            found = dr(
+                self.cloud,
+                *("restore", "--environment", ENVIRONMENT, "--at", moment.isoformat(), "--region", region),
+            )
+            step.detail = f"{found['instance']}: {found['status']}"
+            if found["status"] != "available":
+                raise LabError(f"dr restore in {region} left {step.detail}:\n{self.cloud.log_tail()}")
+        requested_at = datetime.fromisoformat(found["requested_at"])
+        return Restored(found["instance"], requested_at, listed_dsn(self.cloud, region, found["instance"]))
+
+    def _compare_settings(self, region: str, restored: Restored) -> None:
+        """Against the instance of the same region: the source itself, or the replica, which is set up alike."""
+        rds = self.cloud.clients(region).rds
+        twin = Names(environment=ENVIRONMENT, account=self.cloud.account).identifier_in(region)
+        original, copy = (describe_instance(rds, name) for name in (twin, restored.identifier))
+        if original is None or copy is None:
+            raise LabError(f"expected {twin} and {restored.identifier} in {region}, found not both")
+        different = differences(original, copy)
+        alike = f"all of {', '.join(COMPARED)} as {twin} has them"
+        self.checks.append(check_record(f"settings, {region}", "; ".join(different) or alike, passed=not different))
 
     def _prove(self, restored: Restored, region: str, manifest: Manifest, moment: datetime) -> _Proof:
         with self.timeline.step(f"Prove the restored database in {region}", region) as step:

@@ -16,9 +16,10 @@ import psycopg
 
 from lab import workload
 from lab.cloud import Cloud
-from lab.deployment import Deployment, bootstrap, deploy, synthesize
+from lab.deployment import Deployment
 from lab.drill import master_dsn
 from lab.drills.record import ENVIRONMENT, check_record, evidence_of
+from lab.drills.stage import deploy_stage
 from lab.on_call import dr
 from lab.polling import wait_for
 from lab.timeline import Timeline
@@ -46,7 +47,8 @@ class RollbackDrill:
     def run(self) -> Evidence:
         """Run to the end. Raises LabError or psycopg.Error when the lab could not go on."""
         started = datetime.now(UTC)
-        deployment = self._deploy()
+        title = "Deploy the application on its database"
+        deployment = deploy_stage(self.cloud, self.timeline, title, only=["Application"])
         region = deployment.primary_region
         ecs = self.cloud.clients(region).ecs
         with self._under_writers(deployment):
@@ -68,14 +70,6 @@ class RollbackDrill:
             region=region,
             instance=deployment.output("Database", "InstanceIdentifier"),
         )
-
-    def _deploy(self) -> Deployment:
-        with self.timeline.step("Synthesize environment local"):
-            assembly = synthesize(self.cloud)
-        with self.timeline.step("Bootstrap both regions"):
-            bootstrap(self.cloud, assembly)
-        with self.timeline.step("Deploy the application on its database") as step:
-            return deploy(self.cloud, assembly, lambda text: self.timeline.update(step, text), only=["Application"])
 
     @contextmanager
     def _under_writers(self, deployment: Deployment) -> Generator[None]:

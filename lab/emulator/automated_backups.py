@@ -17,12 +17,17 @@ ARCHIVE_TIMEOUT_SECONDS = 1
 
 @dataclass(frozen=True)
 class AutomatedBackup:
-    """The base backup and the archived WAL of one instance in one region."""
+    """The base backup and the archived WAL of one instance in one region.
+
+    ``kms_key_id`` is that region's key, which an instance restored from it has, too.
+    https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_StartDBInstanceAutomatedBackupsReplication.html
+    """
 
     arn: str
     source_identifier: str
     source_arn: str
     resource_id: str
+    kms_key_id: str
     folder: Path
 
     @property
@@ -57,13 +62,17 @@ def backups_of(record: dict[str, Any], properties: hooks.Properties, folder: Pat
     identifier = str(record["DBInstanceIdentifier"])
     if not int(properties.get("BackupRetentionPeriod") or 0):
         return []
-    regions = [hooks.region(), str(properties.get("AutomaticBackupReplicationRegion") or "")]
+    keys = {hooks.region(): str(record.get("KmsKeyId") or "")}
+    if replicated := str(properties.get("AutomaticBackupReplicationRegion") or ""):
+        keys[replicated] = str(properties.get("AutomaticBackupReplicationKmsKeyId") or "")
     backups: list[AutomatedBackup] = []
-    for region in filter(None, regions):
+    for region, key in keys.items():
         digest = hashlib.sha256(f"{region}{identifier}".encode()).hexdigest()[:24]
         arn = f"arn:aws:rds:{region}:{hooks.account()}:auto-backup:ab-{digest}"
         own_folder = make_run_folder(folder / region / identifier, ["wal"])
-        backups.append(AutomatedBackup(arn, identifier, record["DBInstanceArn"], record["DbiResourceId"], own_folder))
+        backups.append(
+            AutomatedBackup(arn, identifier, record["DBInstanceArn"], record["DbiResourceId"], key, own_folder)
+        )
     return backups
 
 
@@ -80,6 +89,7 @@ def description(backup: AutomatedBackup) -> str:
         f"<DBInstanceIdentifier>{backup.source_identifier}</DBInstanceIdentifier>"
         f"<DBInstanceArn>{backup.source_arn}</DBInstanceArn><DbiResourceId>{backup.resource_id}</DbiResourceId>"
         f"<DBInstanceAutomatedBackupsArn>{backup.arn}</DBInstanceAutomatedBackupsArn>"
+        f"<KmsKeyId>{backup.kms_key_id}</KmsKeyId>"
         f"<Region>{backup.source_region}</Region><Status>replicating</Status>"
         f"<RestoreWindow><EarliestTime>{backup.earliest_time.isoformat()}</EarliestTime>"
         f"<LatestTime>{backup.latest_time.isoformat()}</LatestTime></RestoreWindow>"

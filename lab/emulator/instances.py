@@ -119,7 +119,7 @@ class Instances:
         }
         hooks.rds._instances[identifier] = record
         cluster = self._new_cluster(region, identifier)
-        cluster.iam_authentication = bool(source.get("IAMDatabaseAuthenticationEnabled"))
+        cluster.iam_authentication = bool(record.get("IAMDatabaseAuthenticationEnabled"))
         try:
             prepare(cluster)
             cluster.start()
@@ -223,7 +223,7 @@ class Instances:
         shutil.rmtree(standby)
         (cluster.data / "standby.signal").touch()
         cluster.start()
-        for name in ("MasterUsername", "_MasterUserPassword", "DBName"):
+        for name in ("MasterUsername", "_MasterUserPassword", "DBName", "StorageEncrypted", "AllocatedStorage"):
             record[name] = source_record[name]
         record["ReadReplicaSourceDBInstanceIdentifier"] = source_arn
         source_record["ReadReplicaDBInstanceIdentifiers"].append(record["DBInstanceArn"])
@@ -270,9 +270,7 @@ class Instances:
         if identifier in hooks.rds._instances:
             return hooks.rds._error("DBInstanceAlreadyExists", f"DB instance {identifier} already exists", 400)
         record = self.source_record(backup.source_region, backup.source_identifier)
-        record["IAMDatabaseAuthenticationEnabled"] = (
-            hooks.parameter(parameters, "EnableIAMDatabaseAuthentication") == "true"
-        )
+        record["KmsKeyId"] = backup.kms_key_id
         restore_time = hooks.parameter(parameters, "RestoreTime")
         moment = datetime.fromisoformat(restore_time) if restore_time else None
         if moment is not None and not backup.earliest_time <= moment <= backup.latest_time:

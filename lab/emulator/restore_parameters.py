@@ -12,6 +12,8 @@ def asked_of(parameters: hooks.Properties) -> dict[str, Any]:
     """The record's fields that the request sets; those it does not name stay the source's."""
     asked: dict[str, Any] = {name: value for name in _TEXTS if (value := hooks.parameter(parameters, name))}
     asked |= {name: value == "true" for name in _FLAGS if (value := hooks.parameter(parameters, name))}
+    # Off unless asked for, whatever the source has.
+    asked["IAMDatabaseAuthenticationEnabled"] = hooks.parameter(parameters, "EnableIAMDatabaseAuthentication") == "true"
     if name := hooks.parameter(parameters, "DBSubnetGroupName"):
         asked["DBSubnetGroup"] = hooks.rds._subnet_groups.get(name) or {"DBSubnetGroupName": name}
     if name := hooks.parameter(parameters, "DBParameterGroupName"):

@@ -98,7 +98,7 @@ class Evidence(_Record):
     format: Literal[1] = 1
     """Of this schema. A field may be added to it; one that changes its meaning makes another."""
     drill: str
-    """What was exercised: restore-test for a test of AWS Backup, restore for any other, failover or failback."""
+    """restore-test (AWS Backup's), restore (any other), instance, rollback, failover, failback; in the lab region."""
     environment: str
     region: str | None = None
     """Where the restore was judged, which is where it is."""

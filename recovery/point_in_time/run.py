@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from recovery.instances import describe_instance
 from recovery.objectives import FULL
+from recovery.pauses import growing_pauses
 from recovery.point_in_time.backups import AutomatedBackup
 from recovery.point_in_time.settings import FROM_TAG, REQUESTED_TAG, TO_TAG, InstanceSettings
 from recovery.refusal import RefusedError
@@ -76,10 +77,10 @@ def restore(
     if found is None:
         found = _begin(rds, backup, settings, identifier=identifier, at=at, marks=marks)
     requested_at = _check_ours(found, marks)
-    deadline = time.monotonic() + timeout.total_seconds()
+    deadline, pauses = time.monotonic() + timeout.total_seconds(), growing_pauses(POLL_SECONDS)
     while (status := _status(found)) != "available" and status not in _LOST and time.monotonic() < deadline:
         progress(f"{identifier} is {status}")
-        time.sleep(POLL_SECONDS)
+        time.sleep(next(pauses))
         found = describe_instance(rds, identifier)
         if found is None:
             raise RefusedError(f"expected the instance {identifier}, found it deleted meanwhile: ask again")

@@ -89,10 +89,16 @@ def read_history(ecs: "ECSClient", ssm: "SSMClient", *, schema_version_parameter
 
     Raises :class:`RefusedError` when there is no such service, botocore's ClientError or BotoCoreError.
     """
-    found = ecs.describe_services(cluster=CLUSTER, services=[SERVICE])["services"]
+    try:
+        found = ecs.describe_services(cluster=CLUSTER, services=[SERVICE])["services"]
+    except ecs.exceptions.ClusterNotFoundException:
+        found = []
     running = [each for each in found if each.get("status") == "ACTIVE"]
     if not running:
-        raise RefusedError(f"expected the service {SERVICE} in the cluster {CLUSTER}, found none: deploy it first")
+        raise RefusedError(
+            f"expected the service {SERVICE} in the cluster {CLUSTER} in {ecs.meta.region_name}, found none: check"
+            " --environment and AWS_PROFILE, or deploy it first"
+        )
     revisions = _Revisions(ecs)
     current = revisions.of(running[0].get("taskDefinition", ""))
     if current is None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from recovery.evidence import ObjectiveResult, judge
 from recovery.names import CLUSTER, SERVICE
 from recovery.objectives import APPLICATION
+from recovery.pauses import growing_pauses
 from recovery.refusal import RefusedError
 from recovery.rollback.history import UNDER_WAY, list_deployments
 from recovery.rollback.plan import Plan
@@ -67,6 +68,7 @@ def roll_back(
             started = plan.deployment.created_at
     else:
         arn = _update(ecs, plan)
+    pauses = growing_pauses(POLL_SECONDS)
     while True:
         [found] = ecs.describe_service_deployments(serviceDeploymentArns=[arn])["serviceDeployments"]
         status = str(found.get("status", ""))
@@ -80,7 +82,7 @@ def roll_back(
                 ended_at=datetime.now(UTC),
             )
         progress(f"{status}, {_tasks(found)}")
-        time.sleep(POLL_SECONDS)
+        time.sleep(next(pauses))
 
 
 def _stop(ecs: "ECSClient", arn: str) -> None:

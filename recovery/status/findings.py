@@ -7,11 +7,19 @@ from datetime import datetime, timedelta
 from recovery import objectives
 from recovery.evidence.page import duration, moment
 from recovery.instances import Instance, active_region
-from recovery.objectives import TIERS, Tier
+from recovery.objectives import APPLICATION, DATABASE, FULL, TIERS, Tier
 from recovery.status.questions import RegionAnswers, Status, Unanswered
 
 # A stack in one of these is whole; UPDATE_ROLLBACK_COMPLETE is too, but not what was last deployed.
 _WHOLE = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE"}
+# The change set that would create it was made, and nobody executed it.
+_NEVER_BEGUN = "REVIEW_IN_PROGRESS"
+# What puts a measurement of the tier into the environment's evidence.
+_MEASURED_BY = {
+    DATABASE: "`dr drill instance --environment {environment}` measures it",
+    APPLICATION: "the next `dr rollback --environment {environment}` measures it",
+    FULL: "a restore that is verified, or a failover, measures it",
+}
 _PARTS = {
     "stacks": "the stacks",
     "instance": "the instance",
@@ -41,9 +49,15 @@ class TierStatus:
 
 
 def serving_region(status: Status) -> str | None:
-    """Where the product is served from; None when the recovery region cannot say whether its replica was promoted."""
+    """Where the product is served from.
+
+    None when the recovery region cannot say whether its replica was promoted, and when no instance is there to serve.
+    """
     standby = status.recovery.instance
-    return None if isinstance(standby, Unanswered) else active_region(status.names, standby)
+    if isinstance(standby, Unanswered):
+        return None
+    region = active_region(status.names, standby)
+    return None if region == status.primary.name and status.primary.instance is None else region
 
 
 def tier_statuses(status: Status) -> list[TierStatus]:
@@ -116,6 +130,8 @@ def _stacks(status: Status, region: RegionAnswers) -> Iterator[str]:
         deploy = f"`cdk deploy '{environment}/{name.removeprefix(f'{environment}-')}'`"
         if state is None:
             yield f"{region.name}: the stack {name} is missing: {deploy}"
+        elif state.endswith("_IN_PROGRESS") and state != _NEVER_BEGUN:
+            yield f"{region.name}: the stack {name} is {state}: wait for its end, and ask again"
         elif state not in _WHOLE:
             yield f"{region.name}: the stack {name} is {state}: see its events, then {deploy}"
 
@@ -164,7 +180,8 @@ def _tiers(status: Status) -> Iterator[str]:
         targets = (("RTO", each.rto, each.tier.rto), ("RPO", each.rpo, each.tier.rpo))
         unmeasured = [name for name, found, target in targets if target is not None and found is None]
         if unmeasured:
-            yield f"tier {each.tier.number} ({each.tier.name}): {' and '.join(unmeasured)} unmeasured: run a drill"
+            how = _MEASURED_BY[each.tier].format(environment=status.names.environment)
+            yield f"tier {each.tier.number} ({each.tier.name}): {' and '.join(unmeasured)} unmeasured: {how}"
         for name, found, target in targets:
             if found is not None and target is not None and found.seconds > target.total_seconds():
                 late = f"{duration(found.seconds)} of {_span(target)}"

@@ -122,10 +122,16 @@ def replica_lag(cloudwatch: "CloudWatchClient", identifier: str, now: datetime) 
     return None if newest is None else newest.get("Maximum")
 
 
-def evidence(s3: "S3Client", names: Names) -> tuple[Record, ...]:
+def evidence(s3: "S3Client", names: Names) -> Answer[tuple[Record, ...]]:
     """The newest records, the newest first. Raises pydantic's ValidationError for one that is damaged, too."""
     bucket = EvidenceBucket(s3, names.evidence_bucket_name)
-    written = bucket.written(folder(names.instance_identifier))
+    try:
+        written = bucket.written(folder(names.instance_identifier))
+    except s3.exceptions.NoSuchBucket:
+        missing = (
+            f"there is no bucket {names.evidence_bucket_name}: it comes with {names.environment}-RecoveryFoundation"
+        )
+        return Unanswered(missing, silent=False)
     keys = sorted((key for key in written if is_record(key)), key=lambda key: written[key], reverse=True)[:_RECORDS]
     found = [
         Record(

@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+import jsonschema
+
 PATIENCE_SECONDS = 240
+SCHEMA = Path(__file__).parents[2] / "docs" / "evidence.schema.json"
 
 
 @dataclass
@@ -26,7 +29,10 @@ class Run:
         self.printed += rest
 
     def evidence(self) -> dict[str, Any]:
-        return json.loads((self.output / "evidence.json").read_text())
+        """What the drill left, which is a record of the published schema."""
+        found = json.loads((self.output / "evidence.json").read_text())
+        jsonschema.validate(found, json.loads(SCHEMA.read_text()))
+        return found
 
     def leftovers(self) -> list[str]:
         return sorted(path.name for path in self.temporary.iterdir())

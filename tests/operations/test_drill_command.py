@@ -10,14 +10,16 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from lab.cloud import Cloud, running_cloud
+from operations import aws
 from operations import drill as command
 from operations.cli import app
 from recovery.bootstrap import bootstrap
 from recovery.database import connect
 from recovery.evidence import Evidence
+from recovery.instances import Instance
 from recovery.outage import BeatThrough, measure_outage
 
-REGION = "ap-south-1"
+REGION, RECOVERY = "ap-south-1", "ap-southeast-1"
 IDENTIFIER = "duskspendr-staging"
 
 
@@ -57,6 +59,15 @@ def dsn(staging: Cloud, monkeypatch: pytest.MonkeyPatch) -> str:
     return dsn
 
 
+@pytest.fixture(scope="module")
+def bucket(staging: Cloud) -> str:
+    """The evidence bucket of staging."""
+    name = f"{IDENTIFIER}-evidence-{staging.account}"
+    configuration = {"LocationConstraint": RECOVERY}
+    staging.clients(RECOVERY).s3.create_bucket(Bucket=name, CreateBucketConfiguration=configuration)  # type: ignore[arg-type]
+    return name
+
+
 def drill(dsn: str, *more: str, environment: str = "staging") -> Result:
     return CliRunner().invoke(app, ["drill", "instance", "--environment", environment, "--dsn", dsn, *more])
 
@@ -66,7 +77,7 @@ def started_at(dsn: str) -> object:
         return connection.execute("SELECT pg_postmaster_start_time()").fetchone()
 
 
-def test_failover_is_measured_by_the_pulse_and_left_as_evidence(dsn: str, tmp_path: Path) -> None:
+def test_failover_is_measured_by_the_pulse_and_left_as_evidence(dsn: str, bucket: str, tmp_path: Path) -> None:
     before = started_at(dsn)
     result = drill(dsn, "--confirm", IDENTIFIER, "--output", str(tmp_path / "out"))
     assert result.exit_code == 0, result.output
@@ -79,6 +90,10 @@ def test_failover_is_measured_by_the_pulse_and_left_as_evidence(dsn: str, tmp_pa
     assert objective.rpo_measured_seconds == 0
     assert "from ap-south-1a to ap-south-1b" in evidence.checks[0].detail
     assert (tmp_path / "out" / "report.html").exists()
+    place = ["--bucket", bucket, "--region", RECOVERY, "--database", IDENTIFIER, "--json"]
+    [kept] = json.loads(CliRunner().invoke(app, ["evidence", "list", *place]).stdout)["records"]
+    assert result.stdout.splitlines()[-1] == f"evidence {kept['name']}"
+    assert (kept["objectives"][0]["tier"], kept["objectives"]) == (1, evidence.model_dump(mode="json")["objectives"])
 
 
 @pytest.mark.parametrize(
@@ -140,6 +155,24 @@ def test_options_that_only_the_lab_has_are_refused_on_aws(dsn: str, tmp_path: Pa
     result = drill(dsn, "--confirm", IDENTIFIER, "--output", str(tmp_path), "--kills", "3")
     assert result.exit_code == 2
     assert "found --kills 3" in result.stderr
+
+
+def test_region_that_is_neither_is_refused(dsn: str, tmp_path: Path) -> None:
+    result = drill(dsn, "--confirm", IDENTIFIER, "--output", str(tmp_path), "--region", "eu-west-1")
+    assert result.exit_code == 2
+    assert "--region: expected ap-south-1 or ap-southeast-1, found 'eu-west-1'" in result.stderr
+
+
+def test_after_a_failover_the_instance_that_serves_is_the_one(
+    dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def promoted(*_: object) -> Instance:
+        return Instance(identifier=f"{IDENTIFIER}-replica", status="available", source=None)
+
+    monkeypatch.setattr(aws, "find_instance", promoted)
+    result = drill(dsn, "--confirm", IDENTIFIER, "--output", str(tmp_path))
+    assert result.exit_code == 2
+    assert f"expected the instance {IDENTIFIER}-replica in {RECOVERY}" in result.stderr
 
 
 def test_lab_s_own_command_answers_for_the_lab(capfd: pytest.CaptureFixture[str]) -> None:

@@ -29,11 +29,11 @@ def backup(monkeypatch: pytest.MonkeyPatch) -> Stubber:
         stubbers[name].activate()
     stubbers["rds"].add_response("describe_db_instances", {"DBInstances": []})
 
-    def client(name: str, *, region_name: str | None) -> Any:
-        assert region_name == "ap-south-1"
+    def client(name: str, region: str | None) -> Any:
+        assert region == "ap-south-1"
         return clients[name]
 
-    monkeypatch.setattr(command.boto3, "client", client)
+    monkeypatch.setattr(command, "client", client)
     return stubbers["backup"]
 
 

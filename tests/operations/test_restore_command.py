@@ -11,6 +11,7 @@ from botocore.session import Session
 from botocore.stub import Stubber
 
 from lab.cloud import running_cloud
+from lab.polling import wait_for
 from recovery.names import PRIMARY_REGION, RECOVERY_REGION, Names
 from recovery.point_in_time import run, settings
 from recovery.point_in_time.backups import AutomatedBackup, choose_backup, read_backups
@@ -194,46 +195,6 @@ def test_restore_that_fails_is_status_1_and_says_how_to_remove_it(
     del prod
 
 
-def test_primary_region_that_is_lost_is_not_needed(dr: Dr, monkeypatch: pytest.MonkeyPatch) -> None:
-    with running_cloud() as cloud:
-        prod = deploy(cloud, "prod")
-        moment = prod.write_around_a_moment()
-        monkeypatch.setattr(run, "POLL_SECONDS", 0.1)
-        sign_in(cloud, monkeypatch)
-        cloud.press("lose-region", PRIMARY_REGION)
-        with pytest.raises(ClientError):
-            cloud.clients(PRIMARY_REGION).rds.describe_db_instances()
-        facts = restore(dr, moment, "--region", RECOVERY_REGION)
-        assert prod.read(facts["instance"]) == [1]
-        _without_replica(dr, prod, moment + timedelta(seconds=1))
-
-
-def _without_replica(dr: Dr, prod: Deployed, moment: datetime) -> None:
-    """And without the replica either: what has a fixed name is enough."""
-    recovery = prod.cloud.clients(RECOVERY_REGION)
-    recovery.cloudformation.update_stack(
-        StackName=prod.names.prefix,
-        TemplateBody=json.dumps(
-            {
-                "Resources": {
-                    "Group": {
-                        "Type": "AWS::EC2::SecurityGroup",
-                        "Properties": {"GroupName": prod.names.restored_name, "GroupDescription": "restored"},
-                    }
-                }
-            }
-        ),
-    )
-    recovery.cloudformation.get_waiter("stack_update_complete").wait(
-        StackName=prod.names.prefix, WaiterConfig={"Delay": 1}
-    )
-    facts = restore(dr, moment, "--region", RECOVERY_REGION)
-    assert facts["settings_of"] is None
-    assert facts["settings"]["DBSubnetGroupName"] == "duskspendr-prod-restored"
-    assert facts["settings"]["DeletionProtection"] is True
-    assert 1 in prod.read(facts["instance"])
-
-
 def a_backup(identifier: str, *, hours: tuple[int, int]) -> AutomatedBackup:
     noon = datetime(2026, 11, 1, 12, tzinfo=UTC)
     return AutomatedBackup(
@@ -268,3 +229,60 @@ def test_instance_that_never_had_a_backup_is_no_error() -> None:
         stubber.add_response("describe_db_instance_automated_backups", {"DBInstanceAutomatedBackups": []})
         stubber.add_client_error("describe_db_instance_automated_backups", "DBInstanceAutomatedBackupNotFound")
         assert read_backups(rds, Names(environment="prod", account="1")) == []
+
+
+# From here on the primary's region is gone: what stands below runs last, on the same deployment.
+
+
+@pytest.fixture(scope="module")
+def lost(deployed: tuple[Deployed, datetime]) -> Deployed:
+    """The same environment, after its primary region was lost."""
+    prod = deployed[0]
+    prod.cloud.press("lose-region", PRIMARY_REGION)
+    with pytest.raises(ClientError):
+        prod.cloud.clients(PRIMARY_REGION).rds.describe_db_instances()
+    return prod
+
+
+def test_primary_region_that_is_lost_is_not_needed(dr: Dr, prod: Deployed, lost: Deployed, moment: datetime) -> None:
+    del lost
+    later = moment + timedelta(seconds=1)  # which nobody restored before
+    facts = restore(dr, later, "--region", RECOVERY_REGION)
+    assert facts["resumed"] is False
+    assert 1 in prod.read(facts["instance"])
+
+
+def test_restore_in_the_region_that_is_lost_says_where_else(
+    dr: Dr, prod: Deployed, lost: Deployed, moment: datetime
+) -> None:
+    del prod, lost
+    error = error_of(dr("restore", "--environment", "prod", "--at", moment.isoformat()))
+    assert "ap-south-1 does not answer (HTTP 503)" in error
+    assert "`--region ap-southeast-1` restores from the backups there" in error
+
+
+def test_without_the_replica_either_what_has_a_fixed_name_is_enough(
+    dr: Dr, prod: Deployed, lost: Deployed, moment: datetime
+) -> None:
+    del lost
+    drop_replica(prod)
+    facts = restore(dr, moment + timedelta(seconds=2), "--region", RECOVERY_REGION)
+    assert facts["settings_of"] is None
+    assert facts["settings"]["DBSubnetGroupName"] == "duskspendr-prod-restored"
+    assert facts["settings"]["DeletionProtection"] is True
+    assert 1 in prod.read(facts["instance"])
+
+
+def drop_replica(prod: Deployed) -> None:
+    """Leave the recovery region the group of restored instances alone."""
+    cloudformation = prod.cloud.clients(RECOVERY_REGION).cloudformation
+    group = {"GroupName": prod.names.restored_name, "GroupDescription": "restored"}
+    resources = {"Group": {"Type": "AWS::EC2::SecurityGroup", "Properties": group}}
+    cloudformation.update_stack(StackName=prod.names.prefix, TemplateBody=json.dumps({"Resources": resources}))
+
+    def gone() -> bool | None:
+        return (
+            all(each["identifier"] != prod.names.replica_identifier for each in prod.cloud.listing("instances")) or None
+        )
+
+    wait_for("the end of the replica", gone)

@@ -110,6 +110,25 @@ def test_silent_region_is_one_line() -> None:
     assert findings(primary(**answers)) == [f"{PRIMARY_REGION} does not answer"]
 
 
+@pytest.mark.parametrize(
+    ("state", "advice"),
+    [
+        ("UPDATE_IN_PROGRESS", "wait for its end, and ask again"),
+        ("DELETE_IN_PROGRESS", "wait for its end, and ask again"),
+        ("REVIEW_IN_PROGRESS", "see its events, then `cdk deploy 'prod/Backup'`"),
+        ("ROLLBACK_COMPLETE", "see its events, then `cdk deploy 'prod/Backup'`"),
+    ],
+)
+def test_stack_that_is_not_whole_is_told_with_what_to_do(state: str, advice: str) -> None:
+    stacks = dict.fromkeys(NAMES.stacks_in(PRIMARY_REGION), "CREATE_COMPLETE") | {"prod-Backup": state}
+    assert findings(primary(stacks=stacks)) == [f"{PRIMARY_REGION}: the stack prod-Backup is {state}: {advice}"]
+
+
+def test_without_an_instance_nothing_serves() -> None:
+    assert serving_region(primary(instance=None)) is None
+    assert serving_region(primary(instance=SILENT)) == PRIMARY_REGION
+
+
 def test_two_instances_that_take_writes_come_first() -> None:
     promoted = recovery(instance=Instance(identifier="replica", status="available", source=None), replica_lag=None)
     assert findings(promoted) == ["duskspendr-prod and replica both take writes: fence the one that does not serve"]
