@@ -67,7 +67,8 @@ class Operation:
     def _faults(self, what: str, schema: dict[str, Any], value: object) -> Iterator[str]:
         # The references of a schema lead into the whole document.
         whole = schema | {"components": self.document["components"]}
-        for error in Draft202012Validator(whole, format_checker=_FORMATS).iter_errors(value):
+        validator: Any = Draft202012Validator(whole, format_checker=_FORMATS)
+        for error in validator.iter_errors(value):
             yield f"{what}{error.json_path[1:]}: {error.message}"
 
     def _resolved(self, part: dict[str, Any]) -> dict[str, Any]:
