@@ -4,7 +4,6 @@ import json
 import os
 import pty
 import subprocess
-import sys
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +15,7 @@ from typer.testing import CliRunner, Result
 
 from device import recovery_kit
 from device.cli import app
+from tests.device.commands import PROGRAM
 from tests.device.phones import TRANSACTIONS, Phone, a_phone, rows
 from tests.device.test_creation import sqlcipher
 
@@ -243,21 +243,19 @@ def test_help_names_every_command():
 
 
 def test_the_program_is_installed_and_speaks_plainly_into_a_pipe(phone: Phone):
-    program = Path(sys.executable).with_name("duskspendr-backup")
     path = create(phone)
-    command = [program, "verify", path, "--identity", key_file(phone)]
+    command = [PROGRAM, "verify", path, "--identity", key_file(phone)]
     shown = subprocess.run(command, capture_output=True, check=True, text=True)
     assert "\x1b" not in shown.stdout + shown.stderr
     assert shown.stderr == ""
 
 
 def test_a_terminal_sees_progress_and_colour_unless_it_wants_none(phone: Phone):
-    program = Path(sys.executable).with_name("duskspendr-backup")
     path = create(phone)
 
     def on_a_terminal(**environment: str) -> tuple[bytes, bytes]:
         ours, theirs = pty.openpty()
-        command = [program, "verify", path, "--identity", key_file(phone)]
+        command = [PROGRAM, "verify", path, "--identity", key_file(phone)]
         values = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
         values |= {"TERM": "xterm-256color"} | environment
         shown = b""

@@ -4,15 +4,12 @@ Where the age command or zstd is not installed, age's TypeScript implementation 
 """
 
 import json
-import os
-import pty
 import re
 import shlex
 import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -22,6 +19,7 @@ from device import keys, recovery_kit
 from device.schema.synthetic import create
 from tests.device.commands import facts_of
 from tests.device.phones import Phone, a_phone, rows
+from tests.device.terminals import on_a_terminal
 
 ARE_INSTALLED = all(shutil.which(tool) for tool in ("age", "age-keygen", "zstd", "tar"))
 _NODE = [str(Path(sys.prefix) / "bin/node"), str(Path(__file__).with_name("interop.mjs"))]
@@ -68,20 +66,10 @@ def unlock(folder: Path, passphrase: str) -> None:
         key.write_bytes(opened.stdout)
         return
     (line,) = re.findall(r"^ +(sed .* > key\.txt)", kit.read_text(), re.MULTILINE)
-    process, terminal = pty.fork()
-    if process == 0:
-        os.chdir(folder)
-        os.execvp("bash", ["bash", "-c", line])  # noqa: S606 - it is to have the terminal
-    with os.fdopen(terminal, "r+b", buffering=0) as asked:
-        said = b""
-        while b"passphrase" not in said:
-            said += asked.read(1000)
-        asked.write(f"{passphrase}\n".encode())
-        # A terminal ends for its reader with an error, when the last program has left it.
-        with suppress(OSError):
-            while asked.read(1000):
-                pass
-    assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 0
+    terminal = on_a_terminal("bash", "-c", line, folder=folder)
+    terminal.wait_for(b"passphrase")
+    terminal.type(passphrase)
+    assert terminal.end() == 0
 
 
 def _shell(line: str, folder: Path) -> None:
