@@ -282,6 +282,7 @@ def test_path_that_is_not_there_is_a_wrong_command(phone: Phone):
         ("verify", nowhere, "--identity", key),
         ("restore", nowhere, "--database", phone.database, "--identity", key),
         ("restore", create(phone), "--database", nowhere / "app.db", "--identity", key),
+        ("keygen", "--out", nowhere / "key.txt"),
         ("list", "--in", nowhere),
         ("prune", "--in", nowhere),
         ("upload", nowhere),

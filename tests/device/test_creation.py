@@ -315,6 +315,15 @@ def test_a_storage_that_is_full_at_any_byte_leaves_nothing_behind(tmp_path: Path
         assert phone.leftovers() == []
 
 
+def test_limit_on_the_size_of_files_is_told_as_such(phone: Phone):
+    def limited() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (65536, 65536))
+        with pytest.raises(StorageError, match="found disk I/O error, in writing"):
+            phone.manager().create_local_backup()
+
+    assert in_child(limited) == 0
+
+
 def sqlcipher(phone: Phone, key: str) -> None:
     """Make the phone's database an encrypted one, as the shipped app has it."""
     from device.database import encrypt
