@@ -18,6 +18,7 @@ import pytest
 from device.cloud.account import AccountFile
 from device.cloud.backups import CloudBackups
 from device.schema import synthetic
+from lab import readback
 from lab.cloud import LabError, running_cloud
 from lab.deployment import bootstrap, deploy, synthesize
 from lab.device_cloud import PRIMARY, RECOVERY, DeviceCloud
@@ -145,6 +146,10 @@ def test_what_is_no_backup_is_told(devices: DeviceCloud) -> None:
     user.upload(b"SQLite format 3\0" + bytes(4096))
     (backup,) = user.verified()
     assert backup["verified"] is False
+
+
+def test_deployed_buckets_keep_versions_in_both_regions(devices: DeviceCloud) -> None:
+    assert [each for each in readback.device_backups(devices.cloud, devices.deployment) if not each.holds] == []
 
 
 def test_wrong_password_signs_nobody_in(devices: DeviceCloud, asha: User) -> None:
