@@ -155,8 +155,9 @@ def _cause(error: Exception, database: Path, key: str | None) -> BackupError:
             )
         return corrupt(found)
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        # SQLite waits for a lock, but not for who has the database open in WAL mode: no time can be told here.
         return DatabaseInUseError(
-            expected=f"the database within {DATABASE_TIMEOUT_SECONDS:g} s",
+            expected="a database that is free",
             found="another program that holds it",
             do="close that program and try again",
         )

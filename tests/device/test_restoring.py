@@ -389,7 +389,7 @@ def test_a_database_that_another_program_has_open_in_wal_mode_is_left_alone(
     with subprocess.Popen([sys.executable, "-c", APP, str(phone.database)], stdin=-1, stdout=-1, text=True) as app:
         assert app.stdout is not None
         app.stdout.readline()
-        with pytest.raises(DatabaseInUseError):
+        with pytest.raises(DatabaseInUseError, match="a database that is free, found another program that holds it"):
             phone.manager().restore(backup_of(phone))
         assert not phone.undo.exists()
         assert app.communicate("\n")[0] == "written\n"
