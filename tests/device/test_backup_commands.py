@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import resource
 import subprocess
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -16,7 +17,7 @@ from typer.testing import CliRunner, Result
 from device import recovery_kit
 from device.cli import app
 from tests.device.commands import PROGRAM
-from tests.device.phones import TRANSACTIONS, Phone, a_phone, rows
+from tests.device.phones import TRANSACTIONS, Phone, a_phone, in_child, rows
 from tests.device.test_creation import sqlcipher
 
 VECTORS = Path(__file__).parent / "vectors"
@@ -119,6 +120,23 @@ def test_recovery_kit_is_written_once_and_its_passphrase_shown(tmp_path: Path, m
     assert Path(facts["text"]).read_text() == "text"
     assert Path(facts["page"]).stat().st_mode & 0o777 == 0o600
     assert refused("recovery-kit", "--out", tmp_path, status=2)["code"] == "usage"
+
+
+def test_recovery_kit_without_its_page_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A half of it would stand in the way of the next try, and nobody would know its passphrase."""
+    made = recovery_kit.RecoveryKit(recipient="age1x", passphrase="AAAA", text="text", page="<html>" * 1000)
+
+    def quickly(_: datetime) -> recovery_kit.RecoveryKit:
+        return made
+
+    monkeypatch.setattr("device.recovery_kit.make", quickly)
+
+    def on_a_full_storage() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+        assert refused("recovery-kit", "--out", tmp_path)["code"] == "no_space"
+
+    assert in_child(on_a_full_storage) == 0
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_create_with_a_key_at_hand_opens_what_it_made(phone: Phone):
