@@ -85,11 +85,12 @@ def create(
             context.step("opening the backup")
             container.read(sealed, identities, on_content=len)
         with locked(folder):
-            context.step("putting the backup in its place")
-            path = _free_name(folder, manifest.created_at)
-            rename(sealed, path)
+            # First, as a note without its backup says nothing, and a backup without its note may be thought no good.
             context.step("noting that it is good")
-            record.add(folder, path, sha256, manifest.created_at)
+            path = _free_name(folder, manifest.created_at)
+            record.add(folder, path.name, sha256, sealed.stat().st_size, manifest.created_at)
+            context.step("putting the backup in its place")
+            rename(sealed, path)
     context.step("done")
     return BackupResult(path=path, size=path.stat().st_size, sha256=sha256, manifest=manifest, opened=bool(identities))
 

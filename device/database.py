@@ -143,7 +143,8 @@ def database_errors(database: Path, key: str | None) -> Generator[None]:
 
 
 def _cause(error: Exception, database: Path, key: str | None) -> BackupError:
-    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+    extended = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+    code = extended & 0xFF
     found = f"{error} ({database})"
     if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
         if key is not None and code == sqlite3.SQLITE_NOTADB:
@@ -154,13 +155,21 @@ def _cause(error: Exception, database: Path, key: str | None) -> BackupError:
             )
         return corrupt(found)
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        # SQLite waits for a lock, but not for who has the database open in WAL mode: no time can be told here.
         return DatabaseInUseError(
-            expected=f"the database within {DATABASE_TIMEOUT_SECONDS:g} s",
+            expected="a database that is free",
             found="another program that holds it",
             do="close that program and try again",
         )
     if code == sqlite3.SQLITE_FULL:
         return NoSpaceError(expected="room to write", found=found, do="free some and try again; nothing was changed")
+    if extended == sqlite3.SQLITE_IOERR_WRITE:
+        # What is full SQLite tells apart; a quota or a limit on the size of files it does not.
+        return StorageError(
+            expected="storage that takes what is written",
+            found=f"{error}, in writing {database.name} or a copy of it",
+            do="check your quota, the largest file that is allowed, and the storage itself; nothing was changed",
+        )
     return StorageError(
         expected="a database that can be read", found=found, do="check the path, its rights and its key"
     )

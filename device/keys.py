@@ -11,7 +11,7 @@ from pathlib import Path
 from pyrage import IdentityError, RecipientError
 from pyrage.x25519 import Identity, Recipient
 
-from device.errors import StorageError, UsageError
+from device.errors import NotThereError, StorageError, UsageError
 from device.files import sync_folder
 
 _PREFIX = "AGE-SECRET-KEY-1"
@@ -30,7 +30,7 @@ def key_file_text(identity: Identity, created_at: datetime) -> str:
 def write_key_file(path: Path, identity: Identity) -> None:
     """Write a key file that only its owner reads; one that is there already is never written over.
 
-    Raises :class:`StorageError` and OSError.
+    Raises :class:`StorageError`, :class:`NotThereError` for its folder, and OSError.
     """
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -38,6 +38,8 @@ def write_key_file(path: Path, identity: Identity) -> None:
         raise StorageError(
             expected="a new file for the key", found=f"{path}, which is there already", do="choose another name"
         ) from None
+    except FileNotFoundError:
+        raise NotThereError("a folder for the key", path.parent) from None
     try:
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
             file.write(key_file_text(identity, datetime.now(UTC)))

@@ -27,11 +27,13 @@ def prune(folder: Path, keep_days: int, context: Context) -> Pruned:
     OSError.
     """
     context.step("looking at the backups")
-    oldest = context.clock().astimezone(UTC) - timedelta(days=keep_days)
+    now = context.clock().astimezone(UTC)
     with locked(existing(folder)):
         found = backups(folder)
         newest = newest_verified(folder, found)
-        old = [each for each in found if newest and each.taken_at < oldest and each not in newest]
+        # A division, since no difference of times is as long as the number of days that one can type.
+        days = {each.path: (now - each.taken_at) / timedelta(days=1) for each in found}
+        old = [each for each in found if newest and days[each.path] > keep_days and each not in newest]
         for each in old:
             context.step(f"removing {each.path.name}")
             each.path.unlink(missing_ok=True)

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
-from device.files import sync_folder
+from device.files import rename, sync_file
 
 _NAME = "verified.jsonl"
 
@@ -34,9 +34,9 @@ def read(folder: Path) -> list[Verified]:
     return [entry for line in lines if (entry := _parse(line)) is not None]
 
 
-def add(folder: Path, path: Path, sha256: str, verified_at: datetime) -> None:
+def add(folder: Path, name: str, sha256: str, size: int, verified_at: datetime) -> None:
     """Note a backup. The caller holds the folder's lock. Raises OSError."""
-    entry = Verified(path.name, sha256, path.stat().st_size, verified_at.isoformat())
+    entry = Verified(name, sha256, size, verified_at.isoformat())
     _write(folder, [*read(folder), entry])
 
 
@@ -56,9 +56,13 @@ def sha256_of(path: Path) -> str:
 
 def _write(folder: Path, entries: list[Verified]) -> None:
     partial = folder / f".{_NAME}.partial"
-    partial.write_text("".join(json.dumps(asdict(entry)) + "\n" for entry in entries), encoding="utf-8")
-    partial.replace(folder / _NAME)
-    sync_folder(folder)
+    try:
+        partial.write_text("".join(json.dumps(asdict(entry)) + "\n" for entry in entries), encoding="utf-8")
+        sync_file(partial)
+        rename(partial, folder / _NAME)
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise
 
 
 def _parse(line: str) -> Verified | None:

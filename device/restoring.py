@@ -79,6 +79,20 @@ def prove(database: Path, manifest: Manifest) -> None:
         )
 
 
+def prepare(plain: Path, manifest: Manifest, context: Context) -> tuple[str, ...]:
+    """Prove an unpacked database, and bring it up to date; the titles of the steps that took.
+
+    Raises as :func:`prove`, and as :func:`device.schema.migrate`.
+    """
+    prove(plain, manifest)
+    context.step("bringing the schema up to date")
+    with opened(plain, None) as connection:
+        taken = tuple(schema.migrate(connection))
+    if taken:
+        check(plain, full=True)
+    return taken
+
+
 def restore(
     backup: Path, database: Path, identities: Sequence[Identity], context: Context, *, exactly: bool = False
 ) -> RestoreResult:
@@ -97,7 +111,7 @@ def restore(
         plain = work / "plain"
         manifest = unpack(backup, identities, plain)
         context.step("checking the unpacked database")
-        migrations = () if exactly else _prepare(plain, manifest, context)
+        migrations = () if exactly else prepare(plain, manifest, context)
         context.step("staging the database")
         staged = work / _STAGED
         if context.key is None:
@@ -140,16 +154,6 @@ def finish_interrupted(database: Path) -> None:
     for work in leftovers(database.parent, _prefix(database)):
         _settle(work, database)
         shutil.rmtree(work, ignore_errors=True)
-
-
-def _prepare(plain: Path, manifest: Manifest, context: Context) -> tuple[str, ...]:
-    prove(plain, manifest)
-    context.step("bringing the schema up to date")
-    with opened(plain, None) as connection:
-        taken = tuple(schema.migrate(connection))
-    if taken:
-        check(plain, full=True)
-    return taken
 
 
 def _replace(work: Path, database: Path, identities: Sequence[Identity], context: Context) -> None:

@@ -100,12 +100,8 @@ class DeviceCloud:
             "code_challenge": challenge,
             "code_challenge_method": "S256",
         }
-        page = self._http.request("GET", f"{self.cloud.endpoint}/oauth2/authorize?{urlencode(asked)}")
-        _expect(page.status, 200, "the login page", page.data)
-        entered = asked | {"username": email, "password": password}
-        answer = self._form("/login", entered)
-        _expect(answer.status, 302, "a redirect to the app", answer.data)
-        returned = parse_qs(urlsplit(answer.headers["location"]).query)
+        back = self.enter(f"{self.cloud.endpoint}/oauth2/authorize?{urlencode(asked)}", email, password)
+        returned = parse_qs(urlsplit(back).query)
         if returned.get("state") != [asked["state"]]:
             raise LabError(f"expected the state to come back, found {returned.get('state')}")
         exchange = {
@@ -119,6 +115,18 @@ class DeviceCloud:
         _expect(answer.status, 200, "tokens", answer.data)
         tokens: dict[str, Any] = answer.json()
         return Tokens(tokens["access_token"], tokens["id_token"], tokens["refresh_token"])
+
+    def enter(self, address: str, email: str, password: str) -> str:
+        """Open the pool's login page and enter a password, as in a browser; the address that leads back to the app.
+
+        Raises :class:`LabError` when the pool does not let the user in.
+        """
+        page = self._http.request("GET", address)
+        _expect(page.status, 200, "the login page", page.data)
+        asked = {name: values[0] for name, values in parse_qs(urlsplit(address).query).items()}
+        answer = self._form("/login", asked | {"username": email, "password": password})
+        _expect(answer.status, 302, "a redirect to the app", answer.data)
+        return answer.headers["location"]
 
     def call(
         self, method: str, path: str, *, token: str | None, stack: str = PRIMARY, body: object = None

@@ -38,6 +38,7 @@ def read_back(cloud: Cloud, deployment: Deployment) -> list[Property]:
         _restore_testing,
         _evidence,
         _verification,
+        device_backups,
     )
     return [found for group in groups for found in group(cloud, deployment)]
 
@@ -139,3 +140,14 @@ def _verification(cloud: Cloud, deployment: Deployment) -> Generator[Property]:
             for target in events.list_targets_by_rule(Rule=rule.get("Name", ""))["Targets"]
         ]
         yield Property(f"restores in {region} start the verification", True, arn in targets)
+
+
+def device_backups(cloud: Cloud, deployment: Deployment) -> Generator[Property]:
+    """What keeps the backup before a device's newest. The emulator forgets the buckets' lifecycle and replication."""
+    for region, stack, output in (
+        (deployment.primary_region, "DeviceBackups", "BucketName"),
+        (deployment.recovery_region, "RecoveryFoundation", "DeviceReplicaBucketName"),
+    ):
+        bucket = deployment.output(stack, output)
+        versions = cloud.clients(region).s3.get_bucket_versioning(Bucket=bucket).get("Status")
+        yield Property(f"versions of the device backups in {region}", "Enabled", versions)

@@ -1,5 +1,6 @@
 """Arguments that several commands have, and the reading of those that name a secret's file."""
 
+import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -42,18 +43,17 @@ DatabaseKeyFile = Annotated[
 def read_identities(path: Path, passphrase_file: Path | None) -> list[Identity]:
     """The identities of a key file, or of a recovery kit and its passphrase.
 
-    Raises :class:`~device.errors.BackupError` of the cause.
+    Nothing may show progress meanwhile: it would write over the question for the passphrase. Raises
+    :class:`~device.errors.BackupError` of the cause.
     """
     from device import recovery_kit
 
     text = read_secret(path, "--identity")
     if not recovery_kit.is_kit(text):
         return keys.parse_identities(text, str(path))
-    if passphrase_file is not None:
-        passphrase = read_secret(passphrase_file, "--passphrase-file")
-    else:
-        passphrase = typer.prompt("Passphrase of the recovery kit", hide_input=True, err=True)
-    return recovery_kit.unlock(text, passphrase)
+    passphrase = _ask() if passphrase_file is None else read_secret(passphrase_file, "--passphrase-file")
+    with progress("unlocking the recovery kit"):
+        return recovery_kit.unlock(text, passphrase)
 
 
 @contextmanager
@@ -62,6 +62,17 @@ def working(title: str, database_key: Path | None = None) -> Generator[Context]:
     key = None if database_key is None else read_secret(database_key, "--database-key")
     with progress(title) as step:
         yield Context(key=key, step=step)
+
+
+def _ask() -> str:
+    try:
+        return typer.prompt("Passphrase of the recovery kit", hide_input=True, err=True)
+    except typer.Abort:
+        if sys.stdin.isatty():
+            raise
+        raise UsageError(
+            expected="--passphrase-file, as nobody is there to be asked", found="none", do="add it"
+        ) from None
 
 
 def read_secret(path: Path, option: str) -> str:

@@ -1,6 +1,6 @@
 """``create``, ``verify``, ``list`` and ``prune``."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -24,6 +24,11 @@ from device.limits import KEEP_DAYS
 from device.manifest import Manifest
 from device.terminal import Json, answer, one_error, progress
 
+if TYPE_CHECKING:
+    from pyrage.x25519 import Identity
+
+    from device.folder import Backup
+
 
 def create(
     database: Database,
@@ -38,11 +43,12 @@ def create(
 
     With --identity it is decrypted and unpacked too.
     """
-    with one_error(as_json=as_json), working("backing up", database_key) as context:
+    with one_error(as_json=as_json):
         recipients = parse_recipients(recipient)
         identities = [] if identity is None else read_identities(identity, passphrase_file)
-        manager = BackupManager(database, folder, recipients=recipients, identities=identities, context=context)
-        made = manager.create_local_backup()
+        with working("backing up", database_key) as context:
+            manager = BackupManager(database, folder, recipients=recipients, identities=identities, context=context)
+            made = manager.create_local_backup()
     facts = {"path": str(made.path), "size": made.size, "sha256": made.sha256, "opened": made.opened}
     how = "decrypted and read back" if made.opened else "read back as it was written"
     lines = [f"{made.path}", f"{made.size:,} bytes, {_rows(made.manifest)}, checked, {how}"]
@@ -51,8 +57,10 @@ def create(
 
 def verify(file: File, identity: KeyFile, passphrase_file: PassphraseFile = None, as_json: Json = False) -> None:
     """Prove that a backup can be restored: do all of it, but for the last step."""
-    with one_error(as_json=as_json), working("verifying") as context:
-        manifest = verify_backup(file, read_identities(identity, passphrase_file), context)
+    with one_error(as_json=as_json):
+        identities = read_identities(identity, passphrase_file)
+        with working("verifying") as context:
+            manifest = verify_backup(file, identities, context)
     from rich.text import Text
 
     lines: list[str | Text] = [Text.assemble(("GOOD", "green"), f" {file}"), *_manifest_lines(manifest)]
@@ -67,31 +75,12 @@ def list_backups(
     folder: Folder, identity: OptionalKeyFile = None, passphrase_file: PassphraseFile = None, as_json: Json = False
 ) -> None:
     """List the backups of a folder, newest first; with a key, what each holds."""
-    from device.container import read_manifest
     from device.folder import backups
 
-    with one_error(as_json=as_json), progress("reading"):
+    with one_error(as_json=as_json):
         identities = None if identity is None else read_identities(identity, passphrase_file)
-        found = backups(folder)
-        shown: list[tuple[dict[str, Any], str]] = []
-        for each in found:
-            facts: dict[str, Any] = {
-                "path": str(each.path),
-                "taken_at": each.taken_at.isoformat(),
-                "size": each.size,
-                "verified_when_made": each.recorded,
-            }
-            line = f"{each.taken_at:%Y-%m-%d %H:%M:%S}Z  {each.size:>13,} bytes  {each.path.name}"
-            if identities is not None:
-                try:
-                    manifest = read_manifest(each.path, identities)
-                except BackupError as error:
-                    facts["error"] = {"code": error.code, "message": str(error)}
-                    line += f"  {error.code}: {error.found}"
-                else:
-                    facts["manifest"] = manifest.facts()
-                    line += f"  {_rows(manifest)}, {manifest.app_version}"
-            shown.append((facts, line))
+        with progress("reading"):
+            shown = [_shown(each, identities) for each in backups(folder)]
     lines = [line for _, line in shown] or [f"no backups in {folder}"]
     answer({"backups": [facts for facts, _ in shown]}, as_json=as_json, lines=lines)
 
@@ -116,6 +105,28 @@ def prune_backups(
     if pruned.kept and not pruned.newest_verified:
         lines.append("none of them can be relied upon, so nothing was removed: verify them")
     answer(facts, as_json=as_json, lines=lines)
+
+
+def _shown(backup: "Backup", identities: "list[Identity] | None") -> tuple[dict[str, Any], str]:
+    """A backup for programs, and for people; with a key, also what it holds or why it cannot be read."""
+    from device.container import read_manifest
+
+    facts: dict[str, Any] = {
+        "path": str(backup.path),
+        "taken_at": backup.taken_at.isoformat(),
+        "size": backup.size,
+        "verified_when_made": backup.recorded,
+    }
+    line = f"{backup.taken_at:%Y-%m-%d %H:%M:%S}Z  {backup.size:>13,} bytes  {backup.path.name}"
+    if identities is None:
+        return facts, line
+    try:
+        manifest = read_manifest(backup.path, identities)
+    except BackupError as error:
+        facts["error"] = {"code": error.code, "message": str(error)}
+        return facts, f"{line}  {error.code}: {error.found}"
+    facts["manifest"] = manifest.facts()
+    return facts, f"{line}  {_rows(manifest)}, {manifest.app_version}"
 
 
 def _rows(manifest: Manifest) -> str:

@@ -36,9 +36,9 @@ def make_kit(
         for path in (text, page):
             check_free(path, overwrite=False)
         kit = recovery_kit.make(datetime.now(UTC))
-        for path, content in ((text, kit.text), (page, kit.page)):
-            with placed(path) as partial:
-                partial.write_text(content, encoding="utf-8")
+        with placed(text) as whole_text, placed(page) as whole_page:
+            whole_text.write_text(kit.text, encoding="utf-8")
+            whole_page.write_text(kit.page, encoding="utf-8")
     facts = {"recipient": kit.recipient, "passphrase": kit.passphrase, "bits": recovery_kit.PASSPHRASE_BITS}
     lines: list[str | Text] = [
         Text.assemble("passphrase  ", (kit.passphrase, "bold"), "   write it down now: it is kept nowhere"),

@@ -30,8 +30,10 @@ def restore(
     as_json: Json = False,
 ) -> None:
     """Prove a backup, and put its database in the place of this one, which `undo` brings back."""
-    with one_error(as_json=as_json), working("restoring", database_key) as context:
-        result = restoring.restore(file, database, read_identities(identity, passphrase_file), context)
+    with one_error(as_json=as_json):
+        identities = read_identities(identity, passphrase_file)
+        with working("restoring", database_key) as context:
+            result = restoring.restore(file, database, identities, context)
     answer(_facts(result), as_json=as_json, lines=_lines(result))
 
 
@@ -43,8 +45,10 @@ def undo(
     as_json: Json = False,
 ) -> None:
     """Take the last restore back; a second undo takes that back."""
-    with one_error(as_json=as_json), working("undoing", database_key) as context:
-        result = restoring.undo(database, read_identities(identity, passphrase_file), context)
+    with one_error(as_json=as_json):
+        identities = read_identities(identity, passphrase_file)
+        with working("undoing", database_key) as context:
+            result = restoring.undo(database, identities, context)
     answer(_facts(result), as_json=as_json, lines=_lines(result))
 
 
@@ -69,8 +73,9 @@ def recover(
             raise CorruptDatabaseError(
                 expected="a sound database", found=fault, do="pass --yes to recover from a backup"
             )
+        identities = read_identities(identity, passphrase_file)
         with working("recovering", database_key) as context:
-            done = recovery.recover(database, folder, read_identities(identity, passphrase_file), context)
+            done = recovery.recover(database, folder, identities, context)
     facts = {"sound": False, "fault": fault, "backup": str(done.backup), "passed_over": list(done.passed_over)}
     lines: list[str | Text] = [f"was damaged: {fault}", *(f"passed over {each}" for each in done.passed_over)]
     lines += [f"restored {done.backup}", *_lines(done.restored)]

@@ -1,6 +1,7 @@
 // The backup format once more, in JavaScript: age by its author's own implementation, zstd by Node.
 //   node interop.mjs open IDENTITY < backup.enc > backup.tar
 //   node interop.mjs seal RECIPIENT... < backup.tar > backup.enc
+//   node interop.mjs unlock PASSPHRASE < kit.txt > key.txt
 //   node interop.mjs lock PASSPHRASE LOG_N < key.txt > kit.txt
 import { armor, Decrypter, Encrypter } from "age-encryption";
 import { readFileSync, writeSync } from "node:fs";
@@ -21,6 +22,11 @@ if (task === "open") {
   const encrypter = new Encrypter();
   names.forEach((name) => encrypter.addRecipient(name));
   write(await encrypter.encrypt(zstdCompressSync(input)));
+} else if (task === "unlock") {
+  const text = new TextDecoder().decode(input);
+  const decrypter = new Decrypter();
+  decrypter.addPassphrase(names[0]);
+  write(await decrypter.decrypt(armor.decode(text.slice(text.indexOf("-----BEGIN AGE"), text.lastIndexOf("-----") + 5))));
 } else {
   const encrypter = new Encrypter();
   encrypter.setPassphrase(names[0]);

@@ -3,8 +3,8 @@
 import json
 import os
 import pty
+import resource
 import subprocess
-import sys
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +16,8 @@ from typer.testing import CliRunner, Result
 
 from device import recovery_kit
 from device.cli import app
-from tests.device.phones import TRANSACTIONS, Phone, a_phone, rows
+from tests.device.commands import PROGRAM
+from tests.device.phones import TRANSACTIONS, Phone, a_phone, in_child, rows
 from tests.device.test_creation import sqlcipher
 
 VECTORS = Path(__file__).parent / "vectors"
@@ -119,6 +120,23 @@ def test_recovery_kit_is_written_once_and_its_passphrase_shown(tmp_path: Path, m
     assert Path(facts["text"]).read_text() == "text"
     assert Path(facts["page"]).stat().st_mode & 0o777 == 0o600
     assert refused("recovery-kit", "--out", tmp_path, status=2)["code"] == "usage"
+
+
+def test_recovery_kit_without_its_page_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A half of it would stand in the way of the next try, and nobody would know its passphrase."""
+    made = recovery_kit.RecoveryKit(recipient="age1x", passphrase="AAAA", text="text", page="<html>" * 1000)
+
+    def quickly(_: datetime) -> recovery_kit.RecoveryKit:
+        return made
+
+    monkeypatch.setattr("device.recovery_kit.make", quickly)
+
+    def on_a_full_storage() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+        assert refused("recovery-kit", "--out", tmp_path)["code"] == "no_space"
+
+    assert in_child(on_a_full_storage) == 0
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_create_with_a_key_at_hand_opens_what_it_made(phone: Phone):
@@ -243,21 +261,19 @@ def test_help_names_every_command():
 
 
 def test_the_program_is_installed_and_speaks_plainly_into_a_pipe(phone: Phone):
-    program = Path(sys.executable).with_name("duskspendr-backup")
     path = create(phone)
-    command = [program, "verify", path, "--identity", key_file(phone)]
+    command = [PROGRAM, "verify", path, "--identity", key_file(phone)]
     shown = subprocess.run(command, capture_output=True, check=True, text=True)
     assert "\x1b" not in shown.stdout + shown.stderr
     assert shown.stderr == ""
 
 
 def test_a_terminal_sees_progress_and_colour_unless_it_wants_none(phone: Phone):
-    program = Path(sys.executable).with_name("duskspendr-backup")
     path = create(phone)
 
     def on_a_terminal(**environment: str) -> tuple[bytes, bytes]:
         ours, theirs = pty.openpty()
-        command = [program, "verify", path, "--identity", key_file(phone)]
+        command = [PROGRAM, "verify", path, "--identity", key_file(phone)]
         values = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
         values |= {"TERM": "xterm-256color"} | environment
         shown = b""
@@ -284,6 +300,7 @@ def test_path_that_is_not_there_is_a_wrong_command(phone: Phone):
         ("verify", nowhere, "--identity", key),
         ("restore", nowhere, "--database", phone.database, "--identity", key),
         ("restore", create(phone), "--database", nowhere / "app.db", "--identity", key),
+        ("keygen", "--out", nowhere / "key.txt"),
         ("list", "--in", nowhere),
         ("prune", "--in", nowhere),
         ("upload", nowhere),

@@ -26,6 +26,7 @@ from device.errors import (
     StorageError,
     WrongKeyError,
 )
+from device.folder import backups
 from tests.device.phones import TRANSACTIONS, Phone, a_phone, die_at, in_child, rows, steps_of
 
 NOBODY = 65534
@@ -247,8 +248,8 @@ CREATE_STEPS = (
     "syncing the backup",
     "reading the backup back",
     "opening the backup",
-    "putting the backup in its place",
     "noting that it is good",
+    "putting the backup in its place",
     "done",
 )
 
@@ -264,6 +265,7 @@ def test_killed_at_any_step_it_leaves_a_whole_backup_or_none(phone: Phone, step:
     assert phone.rows() == before
     for backup in phone.backups.glob("backup_*.enc"):
         assert rows(unpacked(phone, backup)) == before
+    assert all(each.recorded for each in backups(phone.backups))
     assert kept.is_file()
 
 
@@ -313,6 +315,23 @@ def test_a_storage_that_is_full_at_any_byte_leaves_nothing_behind(tmp_path: Path
         assert in_child(on_a_full_storage) == 0
         assert {each.name for each in phone.backups.iterdir()} == before
         assert phone.leftovers() == []
+
+
+def test_backup_that_cannot_be_noted_leaves_nothing_behind(phone: Phone):
+    phone.backups.mkdir()
+    (phone.backups / ".verified.jsonl.partial").symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space left"):
+        phone.manager().create_local_backup()
+    assert list(phone.backups.iterdir()) == []
+
+
+def test_limit_on_the_size_of_files_is_told_as_such(phone: Phone):
+    def limited() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (65536, 65536))
+        with pytest.raises(StorageError, match="found disk I/O error, in writing"):
+            phone.manager().create_local_backup()
+
+    assert in_child(limited) == 0
 
 
 def sqlcipher(phone: Phone, key: str) -> None:

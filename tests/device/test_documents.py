@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,27 @@ from device.cli import app
 from device.cloud import errors
 from device.cloud.errors import CloudError
 from device.export import HEADER, ExportFormat, export
-from device.limits import CLOUD_ATTEMPTS, DAILY_WINDOW_HOURS, DAILY_WINDOW_START_HOUR, KEEP_DAYS
+from device.folder import backups
+from device.limits import (
+    AGE_CHUNK_BYTES,
+    AGE_TAG_BYTES,
+    CLOUD_ATTEMPTS,
+    DAILY_WINDOW_HOURS,
+    DAILY_WINDOW_START_HOUR,
+    DATABASE_MAX_BYTES,
+    KEEP_DAYS,
+    TAR_RECORD_BYTES,
+    ZSTD_LEVEL,
+    ZSTD_MAX_WINDOW_BYTES,
+    ZSTD_WINDOW_LOG,
+)
+from device.manifest import parse
+from device.recovery_kit import PASSPHRASE_BITS
 from device.schema import current_version, synthetic
 from recovery import objectives
 
 PAGE = (Path(__file__).parents[2] / "docs" / "device.md").read_text(encoding="utf-8")
+FORMAT = (Path(__file__).parents[2] / "docs" / "device-format.md").read_text(encoding="utf-8")
 LINES = re.findall(r"^duskspendr-backup (.*?)(?:\s+#.*)?$", PAGE, re.MULTILINE)
 
 
@@ -85,3 +102,30 @@ def test_page_has_the_keys_of_json(tmp_path: Path):
     (shown,) = re.findall(r'```\n(\{"format".*?)```', PAGE, re.DOTALL)
     keys = [*document, *document["tables"][0], *document["objects"][0]]
     assert [key for key in keys if f'"{key}": ' not in shown] == []
+
+
+def test_page_of_the_format_shows_a_manifest_with_every_field():
+    (shown,) = re.findall(r"```json\n(.*?)```", FORMAT, re.DOTALL)
+    assert parse(shown.encode()).facts() == json.loads(shown)
+    (table,) = re.findall(r"\| field \| \|\n\|---\|---\|\n((?:\|.*\n)+)", FORMAT)
+    named = [name for row in table.splitlines() for name in re.findall(r"`(\w+)`", row.split("|")[1])]
+    assert named == list(json.loads(shown))
+
+
+def test_page_of_the_format_has_the_numbers_of_the_code():
+    for number in (AGE_CHUNK_BYTES, AGE_CHUNK_BYTES + AGE_TAG_BYTES, DATABASE_MAX_BYTES, TAR_RECORD_BYTES):
+        assert f"{number:,}" in FORMAT
+    assert f"at most {ZSTD_MAX_WINDOW_BYTES >> 20} MiB" in FORMAT
+    assert f"level {ZSTD_LEVEL} with a window of {1 << ZSTD_WINDOW_LOG >> 10} KiB" in FORMAT
+    assert f"{PASSPHRASE_BITS} bits" in FORMAT
+
+
+@pytest.mark.parametrize("moment", ["21:04:30Z", "21:04:30.760147123Z", "21:04:30.760+00:00", "T210430.760147123Z"])
+def test_moments_are_read_as_other_writers_spell_them(tmp_path: Path, moment: str):
+    (shown,) = re.findall(r"```json\n(.*?)```", FORMAT, re.DOTALL)
+    spelled = f"2026-11-24T{moment}" if ":" in moment else f"20261124{moment}"
+    facts = json.loads(shown) | {"created_at": spelled}
+    (tmp_path / f"backup_{spelled}.enc").touch()
+    (backup,) = backups(tmp_path)
+    for found in (parse(json.dumps(facts).encode()).created_at, backup.taken_at):
+        assert found.replace(microsecond=0) == datetime(2026, 11, 24, 21, 4, 30, tzinfo=UTC)

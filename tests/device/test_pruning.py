@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from device import record
+from device import pruning, record
+from device.context import Context
 from device.errors import StorageError
 from device.limits import KEEP_DAYS
 from device.manifest import timestamp
@@ -40,6 +41,11 @@ def test_seven_days_stay_and_older_ones_go(phone: Phone):
     pruned = prune(phone)
     assert set(pruned.removed) == set(made[:3])
     assert left(phone) == set(made[3:])
+
+
+def test_all_stay_for_as_many_days_as_one_can_type(phone: Phone):
+    made = back_up(phone, 400, 300, 200)
+    assert set(pruning.prune(phone.backups, 10**30, Context()).kept) == set(made) == left(phone)
 
 
 def test_the_newest_stays_however_old_it_is(phone: Phone):

@@ -32,6 +32,7 @@ from device.errors import (
     StorageError,
     WrongKeyError,
 )
+from device.schema.steps import STEPS, Step
 from device.schema.synthetic import create
 from tests.device.phones import Phone, a_phone, die_at, in_child, rows, steps_of
 from tests.device.test_creation import sqlcipher
@@ -192,6 +193,19 @@ def test_an_older_schema_is_brought_up_to_date_on_the_staged_copy(phone: Phone):
     with closing(sqlite3.connect(phone.database)) as connection:
         assert schema.version_of(connection) == schema.current_version
         assert connection.execute("SELECT count(*) FROM transactions").fetchone() == (50,)
+
+
+def test_what_cannot_be_brought_up_to_date_is_neither_verified_nor_restored(
+    phone: Phone, monkeypatch: pytest.MonkeyPatch
+):
+    create(phone.folder / "older.db", transactions=50, version=1)
+    backup, before = pack(phone, phone.folder / "older.db"), phone.rows()
+    lose = Step("loses rows", lambda connection: connection.execute("DELETE FROM transactions") and None)
+    monkeypatch.setitem(STEPS, 2, lose)
+    for use in (phone.manager().verify, phone.manager().restore):
+        with pytest.raises(CorruptDatabaseError, match="every row to survive the step from schema version 2 to 3"):
+            use(backup)
+    assert phone.rows() == before
 
 
 def test_undo_brings_an_older_schema_back_as_it_was(tmp_path: Path):
@@ -389,7 +403,7 @@ def test_a_database_that_another_program_has_open_in_wal_mode_is_left_alone(
     with subprocess.Popen([sys.executable, "-c", APP, str(phone.database)], stdin=-1, stdout=-1, text=True) as app:
         assert app.stdout is not None
         app.stdout.readline()
-        with pytest.raises(DatabaseInUseError):
+        with pytest.raises(DatabaseInUseError, match="a database that is free, found another program that holds it"):
             phone.manager().restore(backup_of(phone))
         assert not phone.undo.exists()
         assert app.communicate("\n")[0] == "written\n"

@@ -252,6 +252,15 @@ def test_every_backup_that_arrives_is_verified(assembly: Assembly) -> None:
     }
 
 
+def test_late_devices_are_counted_four_times_a_day(assembly: Assembly) -> None:
+    rules = assembly.properties(PRIMARY, "AWS::Events::Rule")
+    (rule,) = (each for each in rules if "ScheduleExpression" in each)
+    assert (rule["ScheduleExpression"], rule["State"]) == ("cron(0 0/6 * * ? *)", "ENABLED")
+    functions = assembly.resources(PRIMARY, "AWS::Lambda::Function")
+    (target,) = rule["Targets"]
+    assert functions[target["Arn"]["Fn::GetAtt"][0]]["Properties"]["Description"].startswith("Counts the devices")
+
+
 def test_event_that_nobody_could_be_told_of_is_kept(assembly: Assembly) -> None:
     (queue,) = assembly.resources(PRIMARY, "AWS::SQS::Queue")
     rules = assembly.properties(PRIMARY, "AWS::Events::Rule")

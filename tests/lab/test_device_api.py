@@ -3,10 +3,11 @@
 The tests stand in an order: the last ones lose the primary region.
 """
 
+import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,10 @@ from typing import Any
 
 import pytest
 
+from device.cloud.account import AccountFile
+from device.cloud.backups import CloudBackups
+from device.schema import synthetic
+from lab import readback
 from lab.cloud import LabError, running_cloud
 from lab.deployment import bootstrap, deploy, synthesize
 from lab.device_cloud import PRIMARY, RECOVERY, DeviceCloud
@@ -21,7 +26,9 @@ from lab.polling import wait_for
 from tests.age_files import age_file, sha256
 from tests.infrastructure.assemblies import ROOT
 from tests.lab.issuer import AUDIENCE, Issuer, new_key, running_issuer
+from tests.lab.phones import Phone, running_sign_in
 
+Phones = Callable[[str], Phone]
 PASSWORD = "Correct-horse-1"
 NO_TOKEN = {"message": "Unauthorized"}
 
@@ -88,6 +95,21 @@ def asha(devices: DeviceCloud) -> User:
     return sign_in(devices, "asha@example.com")
 
 
+@pytest.fixture(scope="module")
+def ravis_phones(devices: DeviceCloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Phones]:
+    """New phones on which Ravi has signed in."""
+    devices.sign_up("ravi@example.com", PASSWORD)
+
+    with running_sign_in(devices) as issuer:
+
+        def phone(name: str) -> Phone:
+            phone = Phone(tmp_path_factory.mktemp(name), devices, issuer)
+            phone.sign_in("ravi@example.com", PASSWORD)
+            return phone
+
+        yield phone
+
+
 def test_lost_phones_backup_is_restored_on_another_phone(devices: DeviceCloud, asha: User) -> None:
     contents = [age_file(), age_file(100_000)]
     for content in contents:
@@ -99,11 +121,35 @@ def test_lost_phones_backup_is_restored_on_another_phone(devices: DeviceCloud, a
     assert other_phone.download(older) == contents[0]
 
 
+def test_lost_phone_and_its_kit_are_enough_for_another_phone(ravis_phones: Phones, tmp_path: Path) -> None:
+    first, second = ravis_phones("first"), ravis_phones("second")
+    synthetic.create(first.database, transactions=500)
+    rows = first.rows()
+    key = first.run("keygen", "--out", first.home / "key.txt")["recipient"]
+    kit = first.run("recovery-kit", "--out", tmp_path)
+    recipients = ("--recipient", key, "--recipient", kit["recipient"])
+    made = first.run("create", "--database", first.database, "--into", first.home, *recipients)
+    first.run("upload", made["path"])
+    shutil.rmtree(first.home)
+
+    (listed,) = second.run("cloud", "list")["backups"]
+    assert (listed["size"], listed["kind"], listed["newest"]) == (made["size"], "manual", True)
+    got = second.run("download", "--into", second.home)["path"]
+    (tmp_path / "passphrase").write_text(kit["passphrase"])
+    unlocked = ("--identity", kit["text"], "--passphrase-file", tmp_path / "passphrase")
+    second.run("restore", got, "--database", second.database, *unlocked)
+    assert second.rows() == rows
+
+
 def test_what_is_no_backup_is_told(devices: DeviceCloud) -> None:
     user = sign_in(devices, "confused@example.com")
     user.upload(b"SQLite format 3\0" + bytes(4096))
     (backup,) = user.verified()
     assert backup["verified"] is False
+
+
+def test_deployed_buckets_keep_versions_in_both_regions(devices: DeviceCloud) -> None:
+    assert [each for each in readback.device_backups(devices.cloud, devices.deployment) if not each.holds] == []
 
 
 def test_wrong_password_signs_nobody_in(devices: DeviceCloud, asha: User) -> None:
@@ -270,6 +316,14 @@ def test_without_the_primary_region_people_sign_in_list_and_download(devices: De
     same = ("device", "kind", "size", "newest")
     assert [[each[name] for name in same] for each in copies] == [[each[name] for name in same] for each in before]
     assert [new_phone.download(copy, RECOVERY) for copy in copies] == contents
+
+
+def test_without_the_primary_region_the_client_reads_the_copies(ravis_phones: Phones, tmp_path: Path) -> None:
+    cloud = CloudBackups(AccountFile(ravis_phones("third").account), pause=lambda _: None)
+    (backup,) = cloud.versions()
+    cloud.download(backup, tmp_path / "backup.enc")
+    assert cloud.reads_copies
+    assert (tmp_path / "backup.enc").read_bytes().startswith(b"age-encryption.org/v1\n")
 
 
 def test_lost_region_is_told_as_one_that_does_not_answer(asha: User) -> None:

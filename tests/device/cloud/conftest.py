@@ -9,7 +9,8 @@ from pydantic import SecretStr
 
 from device.cloud.account import Account, AccountFile
 from device.cloud.backups import CloudBackups
-from tests.device.cloud.double import CLIENT_ID, CloudDouble, running_cloud_double
+from tests.device.cloud.double import CLIENT_ID, CloudDouble
+from tests.device.cloud.serving import running_cloud_double
 
 
 @pytest.fixture

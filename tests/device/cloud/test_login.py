@@ -23,7 +23,8 @@ from device.cloud.errors import ClockSkewError, LoginError, OfflineError, Server
 from device.cloud.login import log_in
 from device.cloud.signing import current
 from device.errors import UsageError
-from tests.device.cloud.double import CLIENT_ID, CloudDouble, running_cloud_double
+from tests.device.cloud.double import CLIENT_ID, CloudDouble
+from tests.device.cloud.serving import running_cloud_double
 
 ANY_PORT = "http://127.0.0.1:0/callback"
 Browser = Callable[[str], None]

@@ -25,7 +25,8 @@ from device.cloud.errors import (
 )
 from device.errors import UsageError
 from device.limits import CLOUD_ATTEMPTS, LONGEST_WAIT_SECONDS
-from tests.device.cloud.double import CloudDouble, running_cloud_double
+from tests.device.cloud.double import CloudDouble
+from tests.device.cloud.serving import running_cloud_double
 
 PRECONDITION = "<Error><Code>PreconditionFailed</Code></Error>"
 GONE = "<Error><Code>NoSuchKey</Code></Error>"
