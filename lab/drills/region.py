@@ -27,7 +27,7 @@ from lab.polling import wait_for
 from lab.pulse import Pulse
 from lab.timeline import Timeline
 from lab.writers.group import Writers
-from lab.writers.ledger import Comparison, Ledger, Write, compare, surviving_purchases
+from lab.writers.ledger import READ_ONLY, Comparison, Ledger, Write, compare, surviving_purchases
 from recovery.evidence import CheckRecord, Evidence
 from recovery.failover.preflight import Direction
 from recovery.names import Names
@@ -42,7 +42,6 @@ QUIET_SECONDS = 3.0
 BEHIND_SECONDS = 2.0
 # Writers are several: what one was told first another may have been acknowledged a moment later.
 GRACE = timedelta(seconds=1)
-READ_ONLY = "25006"  # SQLSTATE read_only_sql_transaction
 
 
 @dataclass

@@ -12,7 +12,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as NoConnectionError
 
-from recovery.failover.operation import SilentError
+from recovery.failover.errors import SilentError
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient

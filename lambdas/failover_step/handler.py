@@ -22,12 +22,14 @@ from recovery.evidence import RanBy
 from recovery.evidence.chain import keep, record_key, seal
 from recovery.evidence.judgement import LONGEST_CAUSE, Circumstances
 from recovery.evidence.page import page_of
+from recovery.failover.answers import Moment, Request
 from recovery.failover.journal import Journal, as_payload
 from recovery.failover.messages import approval_message, stopped_message
-from recovery.failover.operation import Moment, Operation, Request
+from recovery.failover.operation import Operation
 from recovery.failover.preflight import Preflight, plan
 from recovery.failover.public_name import move_name
 from recovery.failover.record import evidence_of_operation
+from recovery.failover.standbys import prepare, renew_standby
 from recovery.names import Names
 from recovery.verification import conclude
 
@@ -131,7 +133,7 @@ class _Steps:
         operation = self._operation
         return {
             "look": lambda: _told(operation.look()),
-            "prepare": lambda: as_payload(operation.prepare()),
+            "prepare": lambda: as_payload(prepare(operation)),
             "preflight": self._preflight,
             "ask": self._ask,
             "approve": lambda: as_payload(operation.approve(self._step.approved_by or "unknown")),
@@ -149,7 +151,7 @@ class _Steps:
             "move_name": self._move_name,
             "move_pulse": lambda: as_payload(operation.move_pulse()),
             "reconcile": self._reconcile,
-            "renew_standby": lambda: as_payload(operation.renew_standby()),
+            "renew_standby": lambda: as_payload(renew_standby(operation)),
             "record": self._record,
             "release": self._release,
             "explain": self._explain,
