@@ -2,8 +2,8 @@
 
 A ledger is a file of JSON lines, each on disk before the writer goes on: ``sent`` before a commit is asked for,
 ``acknowledged`` after the server said yes, ``error`` when it did not. A write that was sent and never acknowledged is
-in doubt: it may be there or not, and neither is a loss. One that the server refused because it takes no writes is not in
-doubt: that is a clean no, given before any commit was asked for, and such a row must not be there.
+in doubt: it may be there or not, and neither is a loss. One that the server refused because it takes no writes is not:
+that is a clean no, given before any commit was asked for, and such a row must not be there.
 """
 
 import hashlib
