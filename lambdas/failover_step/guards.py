@@ -63,4 +63,5 @@ def _client(region: str, patient: bool) -> "LambdaClient":
         # Once more for a connection that broke, and no more: a guard's actions may be repeated.
         retries={"mode": "standard", "total_max_attempts": 2},
     )
-    return boto3.client("lambda", region_name=region, config=config)
+    # Of a session of its own: boto3's default one may not make two clients at a time, and both regions are asked so.
+    return boto3.Session().client("lambda", region_name=region, config=config)

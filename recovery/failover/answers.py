@@ -46,11 +46,15 @@ class FenceOutcome(BaseModel):
 
 
 class CatchUp(BaseModel):
-    """Whether the copy has everything that the old primary had."""
+    """Whether the copy has everything that the old primary had.
+
+    ``released`` is a failback's decision not to switch: the old primary goes on, and the operation promotes no more.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     complete: bool
+    released: bool = False
     ended_at: datetime
 
 

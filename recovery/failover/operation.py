@@ -6,6 +6,7 @@ every action of a guard can be.
 """
 
 from collections.abc import Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,8 +25,9 @@ from recovery.failover.conduct import Conduct
 from recovery.failover.epochs import Epoch, claim_epoch
 from recovery.failover.errors import BlockedError, NotCaughtUpError, NotYetError, SilentError, UnprovenError
 from recovery.failover.journal import as_payload
-from recovery.failover.preflight import InstanceFacts, Preflight, SiteFacts
+from recovery.failover.preflight import BACKING_UP, InstanceFacts, Preflight, SiteFacts
 from recovery.failover.reconciliation import Changes, Reconciliation, joined
+from recovery.failover.replication import retired_name
 from recovery.failover.site import FenceReport
 from recovery.objectives import FAILOVER_CATCH_UP
 from recovery.verification import CheckResult
@@ -41,14 +43,17 @@ class Operation(Conduct):
 
     def look(self) -> Preflight:
         """The facts now; keeps nothing."""
+        # Side by side: a region that is lost takes its time to say nothing.
+        with ThreadPoolExecutor(max_workers=2) as both:
+            old, new = both.map(self.facts, (self.old_region, self.new_region))
         return Preflight(
             direction=self.request.direction,
             looked_at=self.clock(),
             epoch=self.standing_epoch().number,
             old_region=self.old_region,
             new_region=self.new_region,
-            old=self.facts(self.old_region),
-            new=self.facts(self.new_region),
+            old=old,
+            new=new,
             disaster_time=self.request.disaster_time,
         )
 
@@ -91,9 +96,16 @@ class Operation(Conduct):
     def catch_up(self) -> CatchUp:
         """Wait until the copy has replayed what the old primary wrote, FAILOVER_CATCH_UP at most.
 
-        Raises :class:`NotYetError`, and for a failback :class:`NotCaughtUpError`.
+        A failback whose copy did not get there is decided for good, for its old primary is to take writes again. Raises
+        :class:`NotYetError`, and :class:`NotCaughtUpError` for that failback, however often it is asked.
         """
-        return self.journal.once("catch-up", CatchUp, self._catch_up)
+        found = self.journal.once("catch-up", CatchUp, self._catch_up)
+        if found.released:
+            raise NotCaughtUpError(
+                f"expected the copy in {self.new_region} to have everything that {self.old_region} wrote, found it"
+                f" behind or the old primary not fenced after {FAILOVER_CATCH_UP}: nothing was switched"
+            )
+        return found
 
     def _catch_up(self) -> CatchUp:
         fence = self.known("fence", FenceOutcome)
@@ -103,35 +115,40 @@ class Operation(Conduct):
                 return CatchUp(complete=True, ended_at=self.clock())
             if self.clock() - fence.asked_at < FAILOVER_CATCH_UP:
                 raise NotYetError(f"the copy in {self.new_region} has not replayed everything yet")
-        if self.request.direction == "failback":
-            raise NotCaughtUpError(
-                f"expected the copy in {self.new_region} to have everything that {self.old_region} wrote, found it"
-                f" behind or the old primary not fenced after {FAILOVER_CATCH_UP}: nothing was switched"
-            )
-        return CatchUp(complete=False, ended_at=self.clock())
+        return CatchUp(complete=False, released=self.request.direction == "failback", ended_at=self.clock())
 
     def release(self) -> None:
-        """Let the old primary go on: nothing was promoted. Raises RuntimeError once an epoch was begun."""
-        if self.journal.recall("claim", Epoch) is not None:
-            raise RuntimeError("expected an operation that has promoted nothing, found its epoch begun: resume it")
+        """Let the old primary go on: nothing was promoted, and nothing will be by this operation. Safe to repeat.
+
+        Raises RuntimeError for an operation that may still promote, and when another one has begun an epoch since.
+        """
+        if not self.known("catch-up", CatchUp).released:
+            raise RuntimeError("expected a failback that gave up, found one that may promote: resume it")
+        standing = self.standing_epoch()
+        if standing.region != self.old_region:
+            raise RuntimeError(f"expected {self.old_region} to be the primary, found {standing.region} to be it")
         self.guards.ask(self.old_region, "open", {})
         self.guards.ask(self.old_region, "serve", {})
 
     # -- the new primary ----------------------------------------------------------------------------------------------
 
     def claim(self) -> Epoch:
-        """Begin the next epoch. Raises recovery.failover.epochs.ClaimedError."""
+        """Begin the next epoch. Raises recovery.failover.epochs.ClaimedError, or as :meth:`catch_up` does."""
+        self.catch_up()
         number = self.known("preflight", Preflight).epoch + 1
         wanted = Epoch(number=number, region=self.new_region, since=self.clock(), operation=self.request.operation)
         return self.journal.once("claim", Epoch, lambda: claim_epoch(self.journal.store, self.journal.database, wanted))
 
     def promote(self) -> InstanceFacts:
-        """Ask for the promotion."""
-        return self.journal.once(
-            "promote",
-            InstanceFacts,
-            lambda: InstanceFacts.model_validate(self.guards.ask(self.new_region, "promote", {})),
-        )
+        """Ask for the promotion. Raises :class:`NotYetError` while RDS takes a backup: it promotes none meanwhile."""
+
+        def work() -> InstanceFacts:
+            facts = InstanceFacts.model_validate(self.guards.ask(self.new_region, "promote", {}))
+            if facts.status == BACKING_UP:
+                raise NotYetError(f"{facts.identifier} is backing up, and cannot be promoted until that ends")
+            return facts
+
+        return self.journal.once("promote", InstanceFacts, work)
 
     def await_primary(self) -> Moment:
         """Wait for the truth: no replica source, available, and out of recovery. Raises :class:`NotYetError`."""
@@ -216,7 +233,8 @@ class Operation(Conduct):
     def reconcile(self) -> ReconciliationOutcome:
         """Find the rows that only the old primary has; when it does not answer, a later call does.
 
-        A report is kept once; that there is none yet is not.
+        It is fenced first: of one that still takes writes no report is complete. A report is kept once; that there is
+        none yet is not.
         """
         kept = self.journal.recall("reconciliation", ReconciliationOutcome)
         if kept is not None:
@@ -227,10 +245,24 @@ class Operation(Conduct):
         if beat is None:
             return ReconciliationOutcome(report=None, reason="the copy had no heartbeat to count from")
         try:
+            self._require_ended()
             report = self._compared(beat.written_at)
         except (SilentError, RuntimeError) as error:
             return ReconciliationOutcome(report=None, reason=str(error))
         return self.journal.once("reconciliation", ReconciliationOutcome, lambda: ReconciliationOutcome(report=report))
+
+    def _require_ended(self) -> None:
+        """Fence the old primary, or find it fenced. Raises RuntimeError, and :class:`SilentError`."""
+        standing = self.standing_epoch()
+        if standing != self.epoch:
+            aside = retired_name(self.names.identifier_in(self.old_region), self.epoch.number)
+            raise RuntimeError(
+                f"expected epoch {self.epoch.number} to stand, found {standing.number} of {standing.operation}: the old"
+                f" primary has stepped aside as {aside}"
+            )
+        report = FenceReport.model_validate(self.guards.ask(self.old_region, "fence", {}))
+        if report.database is None:
+            raise RuntimeError(f"{self.old_region} is not fenced: {'; '.join(report.problems)}")
 
     def _compared(self, since: datetime) -> Reconciliation:
         pages: list[Reconciliation] = []
