@@ -151,7 +151,11 @@ class Operation(Conduct):
         return self.journal.once("promote", InstanceFacts, work)
 
     def await_primary(self) -> Moment:
-        """Wait for the truth: no replica source, available, and out of recovery. Raises :class:`NotYetError`."""
+        """Wait for the truth: no replica source, available, and out of recovery. Raises :class:`NotYetError`.
+
+        The guard is asked for the promotion again, which happens once: RDS refuses it of an instance that it is
+        changing with the same word as of one that it promotes already.
+        """
 
         def arrived() -> bool:
             facts = SiteFacts.model_validate(self.guards.ask(self.new_region, "look", {}))
@@ -160,6 +164,7 @@ class Operation(Conduct):
             return promoted and database is not None and not database.in_recovery
 
         def work() -> Moment:
+            self.guards.ask(self.new_region, "promote", {})
             if not self.soon(arrived):
                 raise NotYetError(f"the database in {self.new_region} is still a replica or in recovery")
             return Moment(at=self.clock())

@@ -113,7 +113,11 @@ def plan(preflight: Preflight) -> tuple[str, ...]:
         "prove it with every check of a restore, then let it take writes",
         f"scale the service in {new}, move the public name and the pulse there",
         "report the rows that only the old primary has, and record the measured RTO and RPO as evidence",
-        *((f"make a new replica in {old}",) if preflight.direction == "failback" else ()),
+        *(
+            (f"make a new replica in {old}, and keep the automated backups of {new} there",)
+            if preflight.direction == "failback"
+            else ()
+        ),
     )
 
 

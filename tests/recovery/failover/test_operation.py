@@ -13,7 +13,7 @@ from recovery.failover.errors import NotCaughtUpError, NotYetError, SilentError
 from recovery.failover.fence import DatabaseState, Fenced
 from recovery.failover.journal import Journal
 from recovery.failover.operation import Operation
-from recovery.failover.preflight import BACKING_UP, Direction, InstanceFacts, Preflight
+from recovery.failover.preflight import BACKING_UP, Direction, InstanceFacts, Preflight, SiteFacts
 from recovery.failover.site import FenceReport
 from recovery.heartbeat import Heartbeat
 from recovery.names import PRIMARY_REGION, RECOVERY_REGION, Names
@@ -142,6 +142,19 @@ def test_promotion_waits_for_the_end_of_a_backup() -> None:
         made.promote()
     guards.answers["promote"] = facts.model_copy(update={"status": "available"}).model_dump(mode="json")
     assert made.promote().status == "available"
+
+
+def test_promotion_that_was_refused_is_asked_for_again() -> None:
+    replica = InstanceFacts(
+        identifier="copy", status="modifying", source="arn", version="18.1", instance_class="db.t4g", multi_az=True
+    )
+    site = SiteFacts(region=RECOVERY_REGION, instance=replica, most_tasks=2)
+    guards = StubGuards({"promote": replica.model_dump(mode="json"), "look": site.model_dump(mode="json")})
+    made = operation("failover", guards)
+    made.promote()
+    with pytest.raises(NotYetError, match="still a replica"):
+        made.await_primary()
+    assert guards.asked.count((RECOVERY_REGION, "promote")) == 2
 
 
 def failover_with_a_loss(guards: StubGuards) -> Operation:
