@@ -16,7 +16,7 @@ from continuity.failover_function import AlarmChannel, step_function
 from continuity.parts_map import PartsMap
 from continuity.state_machines import acknowledge_children, invoke_step, state_machine
 from recovery import objectives
-from recovery.failover.messages import RELEASED
+from recovery.names import RELEASED
 
 _SELF = {"input.$": "$.input", "execution.$": "$.execution", "execution_arn.$": "$.execution_arn"}
 _LAMBDA_ERRORS = [

@@ -1,10 +1,9 @@
 """What a person is told: the facts to approve by, and where an operation stands when it stopped."""
 
 from recovery.failover.preflight import Preflight, plan
+from recovery.names import RELEASED
 from recovery.objectives import APPROVAL_TIMEOUT, FULL, FULL_RPO
 
-# Where the machine ends once it has let the old primary of a failback go on.
-RELEASED = "CaughtUpTooLate"
 _RPO_SECONDS = FULL_RPO.total_seconds()
 
 

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from recovery.failover.fence import DatabaseState
-from recovery.failover.messages import RELEASED, approval_message, stopped_message
+from recovery.failover.messages import approval_message, stopped_message
 from recovery.failover.preflight import Direction, InstanceFacts, Preflight, SiteFacts, plan
 from recovery.heartbeat import Heartbeat
+from recovery.names import RELEASED
 
 NOW = datetime(2026, 11, 1, 6, tzinfo=UTC)
 OLD, NEW = "ap-south-1", "ap-southeast-1"
