@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from recovery.failover.preflight import InstanceFacts
-from recovery.failover.site import Site, error_code
+from recovery.failover.site import Site, error_code, facts_of
 
 if TYPE_CHECKING:
     from mypy_boto3_rds.type_defs import DBInstanceAutomatedBackupTypeDef, DBInstanceTypeDef
@@ -98,11 +98,12 @@ def _create(site: Site, source: str, like: "DBInstanceTypeDef") -> None:
 
 def _settle(site: Site, replica: "DBInstanceTypeDef", like: "DBInstanceTypeDef | None") -> InstanceFacts:
     """Give the replica the backups and windows of ``like``; one of which nothing is left keeps what it has."""
+    # All by the one answer: by the next one it may have become available, without its settings.
     if like is None or replica.get("DBInstanceStatus") != "available":
-        return site.instance()
+        return facts_of(replica)
     wanted: Any = {name: like.get(name) for name in _AFTERWARDS if like.get(name) not in (None, replica.get(name))}
     if not wanted:
-        return site.instance()
+        return facts_of(replica)
     site.clients.rds.modify_db_instance(DBInstanceIdentifier=site.identifier, ApplyImmediately=True, **wanted)
     return _facts(site, "modifying")
 

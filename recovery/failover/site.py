@@ -106,16 +106,7 @@ class Site:
 
     def instance(self) -> InstanceFacts:
         """The region's instance as RDS knows it."""
-        found = self.described()
-        return InstanceFacts(
-            identifier=self.identifier,
-            resource_id=found.get("DbiResourceId", ""),
-            status=found.get("DBInstanceStatus", "unknown"),
-            source=found.get("ReadReplicaSourceDBInstanceIdentifier") or None,
-            version=found.get("EngineVersion", "unknown"),
-            instance_class=found.get("DBInstanceClass", "unknown"),
-            multi_az=bool(found.get("MultiAZ")),
-        )
+        return facts_of(self.described())
 
     def described(self) -> "DBInstanceTypeDef":
         """All that RDS says of the region's instance."""
@@ -248,3 +239,16 @@ def refused_as(code: str) -> Generator[None]:
 def error_code(error: ClientError) -> str | None:
     """How AWS names an error."""
     return error.response.get("Error", {}).get("Code")
+
+
+def facts_of(described: "DBInstanceTypeDef") -> InstanceFacts:
+    """An instance as one answer of RDS has it."""
+    return InstanceFacts(
+        identifier=described.get("DBInstanceIdentifier", "unknown"),
+        resource_id=described.get("DbiResourceId", ""),
+        status=described.get("DBInstanceStatus", "unknown"),
+        source=described.get("ReadReplicaSourceDBInstanceIdentifier") or None,
+        version=described.get("EngineVersion", "unknown"),
+        instance_class=described.get("DBInstanceClass", "unknown"),
+        multi_az=bool(described.get("MultiAZ")),
+    )
