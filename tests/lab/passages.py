@@ -5,8 +5,8 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
 import psycopg
@@ -18,8 +18,12 @@ from recovery.evidence import Evidence
 from recovery.failover.answers import FenceOutcome
 from recovery.failover.execution import Ended
 from recovery.failover.preflight import Direction
+from recovery.heartbeat import Heartbeat, newest_heartbeat
 from recovery.objectives import FAILOVER_CATCH_UP
 from tests.lab.switching import CLOCK, PRIMARY, RECOVERY, Prober, Switching
+
+if TYPE_CHECKING:
+    from mypy_boto3_rds.type_defs import DBInstanceAutomatedBackupTypeDef
 
 # Every step that changes something or decides, by the state's name and the step that its function is asked for.
 STEPS = {
@@ -120,6 +124,31 @@ def released(lab: Switching) -> Passage:
         wait_for("writes after the release", lambda: prober.newest(RECOVERY) > since or None)
     follow_again(lab, PRIMARY)
     return Passage(prober, ended, lab.desk.evidence("failback"), stops, found={"frozen": frozen})
+
+
+def restored_from_the_other_region(lab: Switching) -> tuple[Heartbeat | None, Heartbeat | None]:
+    """The primary's newest heartbeat, and that of a copy restored from its automated backups in the other region."""
+    rds = lab.cloud.clients(RECOVERY).rds
+
+    def kept() -> "DBInstanceAutomatedBackupTypeDef":
+        found = rds.describe_db_instance_automated_backups(DBInstanceIdentifier=lab.names.instance_identifier)
+        [backup] = found["DBInstanceAutomatedBackups"]
+        return backup
+
+    began = datetime.now(UTC)
+    lab.beat(PRIMARY)  # after the first backup, and so only in the log that follows it
+    with psycopg.connect(lab.instance(PRIMARY)["dsn"]) as connection:
+        wanted = newest_heartbeat(connection)
+    wait_for("the log", lambda: kept().get("RestoreWindow", {}).get("LatestTime", began) > began or None)
+    rds.restore_db_instance_to_point_in_time(
+        SourceDBInstanceAutomatedBackupsArn=kept().get("DBInstanceAutomatedBackupsArn", ""),
+        TargetDBInstanceIdentifier="restored",
+        UseLatestRestorableTime=True,
+    )
+    rds.get_waiter("db_instance_available").wait(DBInstanceIdentifier="restored", WaiterConfig={"Delay": 1})
+    dsn = next(each["dsn"] for each in lab.cloud.listing("instances") if each["identifier"] == "restored")
+    with psycopg.connect(dsn) as connection:
+        return wanted, newest_heartbeat(connection)
 
 
 def _let_the_patience_pass(lab: Switching, operation: str) -> None:

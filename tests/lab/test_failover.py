@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,9 +10,8 @@ import pytest
 from psycopg.sql import SQL, Identifier
 
 from lab.cloud import running_cloud
-from lab.polling import wait_for
 from recovery.failover.reconciliation import Reconciliation
-from recovery.heartbeat import newest_heartbeat
+from recovery.heartbeat import Heartbeat
 from recovery.objectives import AUTOMATED_BACKUP_RETENTION_DAYS, BACKUP_WINDOW, MAINTENANCE_WINDOW
 from tests.lab import passages
 from tests.lab.passages import STEPS, STEPS_BACK, Passage, command
@@ -44,8 +42,14 @@ def failed_back(lab: Switching, released: Passage) -> Passage:
 
 
 @pytest.fixture(scope="module")
-def silent(lab: Switching, failed_back: Passage) -> Passage:
+def restored(lab: Switching, failed_back: Passage) -> tuple[Heartbeat | None, Heartbeat | None]:
     assert failed_back.ended.succeeded, failed_back.ended
+    return passages.restored_from_the_other_region(lab)
+
+
+@pytest.fixture(scope="module")
+def silent(lab: Switching, restored: object) -> Passage:
+    del restored  # from the primary that is left now
     return passages.silenced(lab)
 
 
@@ -145,33 +149,12 @@ def test_new_primary_has_the_settings_of_the_one_it_replaced(lab: Switching, fai
     assert new.get("PreferredMaintenanceWindow") == MAINTENANCE_WINDOW
 
 
-def test_new_primary_can_be_restored_from_its_backups_in_the_other_region(lab: Switching, failed_back: Passage) -> None:
-    del failed_back
-    rds = lab.cloud.clients(RECOVERY).rds
-    [kept] = rds.describe_db_instance_automated_backups(DBInstanceIdentifier=lab.names.instance_identifier)[
-        "DBInstanceAutomatedBackups"
-    ]
-    began = datetime.now(UTC)
-    lab.beat(PRIMARY)  # after the copy's first backup, and so only in the log that is sent to it
-    with psycopg.connect(lab.instance(PRIMARY)["dsn"]) as connection:
-        expected = newest_heartbeat(connection)
-
-    def reaches() -> bool | None:
-        [found] = rds.describe_db_instance_automated_backups(DbiResourceId=kept.get("DbiResourceId", ""))[
-            "DBInstanceAutomatedBackups"
-        ]
-        return found.get("RestoreWindow", {}).get("LatestTime", began) > began or None
-
-    wait_for("the newest log in the other region", reaches)
-    rds.restore_db_instance_to_point_in_time(
-        SourceDBInstanceAutomatedBackupsArn=kept.get("DBInstanceAutomatedBackupsArn", ""),
-        TargetDBInstanceIdentifier="restored",
-        UseLatestRestorableTime=True,
-    )
-    rds.get_waiter("db_instance_available").wait(DBInstanceIdentifier="restored", WaiterConfig={"Delay": 1})
-    dsn = next(each["dsn"] for each in lab.cloud.listing("instances") if each["identifier"] == "restored")
-    with psycopg.connect(dsn) as connection:
-        assert newest_heartbeat(connection) == expected
+def test_new_primary_can_be_restored_from_its_backups_in_the_other_region(
+    restored: tuple[Heartbeat | None, Heartbeat | None],
+) -> None:
+    wanted, found = restored
+    assert wanted is not None
+    assert found == wanted
 
 
 def test_service_and_pulse_are_where_the_primary_is(lab: Switching, silent: Passage) -> None:
