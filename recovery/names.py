@@ -23,6 +23,8 @@ CLIENTS_RULE = "PostgreSQL from clients"
 MASTER_USER = "duskspendr_admin"
 CA_CERTIFICATE = "rds-ca-rsa2048-g1"
 LOG_EXPORTS = ("postgresql", "upgrade")
+# What the failover machine says of a failback that has let its old primary go on: it cannot be resumed.
+RELEASED = "CaughtUpTooLate"
 # In the order of their deployment.
 _PRIMARY_STACKS = ("Network", "Database", "Backup", "Application", "DeviceBackups", "Observability")
 _RECOVERY_STACKS = ("RecoveryFoundation", "RecoveryStandby")

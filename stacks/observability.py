@@ -51,6 +51,7 @@ class ObservabilityStack(RegionalStack):
             signals.heartbeat()
         signals.manifest(manifest)
         signals.storage(names.instance_identifier, allocated_gib=allocated_gib)
+        signals.guard()
         signals.verification(lost_events)
         devices = DeviceSignals(self, "DeviceSignals", deployment=deployment, topic=topic)
         devices.api(device_api)

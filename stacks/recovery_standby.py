@@ -16,7 +16,8 @@ from continuity.api_service import ApiService, Image, PublicName, Scale
 from continuity.buckets import EvidenceStore
 from continuity.deployment import Deployment
 from continuity.device_signals import DeviceSignals
-from continuity.failover import AlarmChannel, Failover
+from continuity.failover import Failover
+from continuity.failover_function import AlarmChannel
 from continuity.guard import Guard
 from continuity.postgres import Calendar, InstanceSize
 from continuity.pulse import Heartbeat, ManifestTaker
@@ -127,6 +128,7 @@ class RecoveryStandbyStack(RegionalStack):
             signals.replication(names.replica_identifier)
         signals.manifest(manifest.machine)
         signals.storage(names.replica_identifier, allocated_gib=size.allocated_gib)
+        signals.guard()
         signals.verification(proof.lost_events)
         DeviceSignals(self, "DeviceSignals", deployment=deployment, topic=topic).api(device_api)
 

@@ -1,14 +1,10 @@
 """Failover and failback: the state machine in the recovery region, and the function that does its steps."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import cast
 
 from aws_cdk import Duration
-from aws_cdk import aws_iam as iam
-from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_sns as sns
 from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
@@ -16,10 +12,11 @@ from constructs import Construct
 from continuity.api_service import PublicName
 from continuity.buckets import EvidenceStore
 from continuity.deployment import Deployment
-from continuity.function import PythonFunction
+from continuity.failover_function import AlarmChannel, step_function
 from continuity.parts_map import PartsMap
 from continuity.state_machines import acknowledge_children, invoke_step, state_machine
 from recovery import objectives
+from recovery.names import RELEASED
 
 _SELF = {"input.$": "$.input", "execution.$": "$.execution", "execution_arn.$": "$.execution_arn"}
 _LAMBDA_ERRORS = [
@@ -28,14 +25,6 @@ _LAMBDA_ERRORS = [
     "Lambda.SdkClientException",
     "Lambda.TooManyRequestsException",
 ]
-
-
-@dataclass(frozen=True, kw_only=True)
-class AlarmChannel:
-    """Where a person is asked and told: a topic and the key it is encrypted with."""
-
-    topic: sns.ITopic
-    key: kms.IKey
 
 
 class Failover(Construct):
@@ -57,7 +46,9 @@ class Failover(Construct):
     ) -> None:
         super().__init__(scope, id)
         self._deployment = deployment
-        self.function = self._function(evidence, alarms, public_name)
+        self.function = step_function(
+            self, "Step", deployment=deployment, evidence=evidence, alarms=alarms, public_name=public_name
+        )
         self.machine = state_machine(
             self,
             deployment=deployment,
@@ -105,11 +96,20 @@ class Failover(Construct):
             .otherwise(checks.start)
         )
         done = sfn.Succeed(self, "Done")
+        replicate_backups = self._step(
+            "ReplicateBackups", "replicate_backups", patience=_duration(objectives.FULL.rto.total_seconds())
+        )
         renew = self._step(
             "RenewStandby", "renew_standby", patience=_duration(objectives.REPLICA_TIMEOUT.total_seconds())
         )
-        renew.next(done)
-        self._recorded.next(sfn.Choice(self, "FailedBack?").when(failback, renew).otherwise(done))
+        # The copies that take long are made side by side: RDS sends the first backup while the replica is made.
+        await_backups = self._step(
+            "AwaitBackups", "await_backups", patience=_duration(objectives.REPLICA_TIMEOUT.total_seconds())
+        )
+        replicate_backups.next(renew)
+        renew.next(await_backups)
+        await_backups.next(done)
+        self._recorded.next(sfn.Choice(self, "FailedBack?").when(failback, replicate_backups).otherwise(done))
         return begin
 
     def _before_the_promotion(self) -> sfn.IChainable:
@@ -164,7 +164,8 @@ class Failover(Construct):
         return wait.next(then)
 
     def _promotion(self) -> sfn.IChainable:
-        promote = self._step("Promote", "promote")
+        # RDS promotes nothing that is backing up.
+        promote = self._step("Promote", "promote", patience=_duration(objectives.FULL.rto.total_seconds()))
         awaited = self._step("AwaitPrimary", "await_primary", patience=_duration(objectives.FULL.rto.total_seconds()))
         self._adopted = self._step("Adopt", "adopt", keep="$.adopt")
         promote.next(awaited).next(self._adopted)
@@ -219,7 +220,7 @@ class Failover(Construct):
             payload={"step": "release", **_SELF},
             result_path=sfn.JsonPath.DISCARD,
         )
-        released = self._stopped("CaughtUpTooLate")
+        released = self._stopped(RELEASED)
         release.next(released)
         release.add_catch(self._stopped("Release"), result_path="$.error")
         return release
@@ -238,64 +239,6 @@ class Failover(Construct):
         )
         explain.add_catch(unexplained, result_path="$.error")
         return explain
-
-    # -- the function -------------------------------------------------------------------------------------------------
-
-    def _function(
-        self, evidence: EvidenceStore, alarms: AlarmChannel, public_name: PublicName | None
-    ) -> PythonFunction:
-        names = self._deployment.names
-        zone = {"ZONE_ID": public_name.zone_id, "PUBLIC_NAME": public_name.name} if public_name else {}
-        function = PythonFunction(
-            self,
-            "Step",
-            deployment=self._deployment,
-            package="failover_step",
-            name=names.failover_function_name,
-            description="Does one step of a failover or failback",
-            timeout=Duration.minutes(15),
-            memory_mib=1024,
-            environment={
-                **evidence.environment,
-                **zone,
-                "DATABASE_IDENTIFIER": names.instance_identifier,
-                "ACCOUNT": names.account,
-                "PRIMARY_REGION": names.primary_region,
-                "RECOVERY_REGION": names.recovery_region,
-                "TOPIC_ARN": alarms.topic.topic_arn,
-                "OPTIONAL_CHECKS": ",".join(self._deployment.optional_checks),
-            },
-        )
-        role = function.execution_role
-        for folder in ("evidence", "failovers", "epochs"):
-            evidence.grant_list(role, folder)
-            evidence.grant_read(role, folder)
-            evidence.grant_write(role, folder)
-        for folder in ("manifests", "parts"):
-            evidence.grant_list(role, folder)
-            evidence.grant_read(role, folder)
-        _allow(
-            role,
-            ["lambda:InvokeFunction"],
-            [
-                f"arn:aws:lambda:{region}:{names.account}:function:{name}"
-                for region in (names.primary_region, names.recovery_region)
-                for name in (names.guard_name, names.promoted_check_name)
-            ],
-        )
-        _allow(role, ["sns:Publish"], [alarms.topic.topic_arn])
-        _allow(role, ["kms:GenerateDataKey", "kms:Decrypt"], [alarms.key.key_arn])
-        if public_name is not None:
-            _allow(
-                role,
-                ["route53:ListResourceRecordSets", "route53:ChangeResourceRecordSets"],
-                [f"arn:aws:route53:::hostedzone/{public_name.zone_id}"],
-            )
-        return function
-
-
-def _allow(role: iam.IRole, actions: list[str], resources: list[str]) -> None:
-    role.add_to_principal_policy(iam.PolicyStatement(actions=actions, resources=resources))
 
 
 def _duration(seconds: float) -> Duration:

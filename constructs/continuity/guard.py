@@ -129,6 +129,8 @@ class Guard(Construct):
             ],
         )
         self._allow(["kms:CreateGrant", "kms:DescribeKey"], [key.key_arn])
+        if self._region == names.recovery_region:
+            self._let_keep_backups(other)
         service = self._arn("ecs", f"service/{CLUSTER}/{SERVICE}")
         self._allow(["ecs:DescribeServices", "ecs:UpdateService"], [service])
         self._allow(["ecs:DescribeTaskDefinition"], ["*"])
@@ -146,6 +148,15 @@ class Guard(Construct):
             [self._arn("ec2", f"security-group/{instances_group}")],
         )
         self._acknowledge(role, instances[1])
+
+    def _let_keep_backups(self, source: str) -> None:
+        """Automated backups are replicated to the recovery region only, by a call there that names their source."""
+        kept = self._arn("rds", "auto-backup:*")
+        self._allow(
+            ["rds:StartDBInstanceAutomatedBackupsReplication", "rds:DescribeDBInstanceAutomatedBackups"], [source, kept]
+        )
+        reason = "RDS itself names the automated backups of an instance."
+        acknowledge(self.function.execution_role, {f"IAM5[Resource::{kept}]": reason})
 
     def _acknowledge(self, role: iam.IRole, retired: str) -> None:
         acknowledge(

@@ -131,6 +131,37 @@ class Signals(Construct):
             missing=Missing.unchanged("the alarm on the lag speaks when the metric is missing"),
         )
 
+    def guard(self) -> None:
+        """The guard beside the database: it found another primary, or has no turns any more."""
+        alarm(
+            self,
+            "GuardFenced",
+            deployment=self._deployment,
+            topic=self._topic,
+            subject="guard-fenced",
+            description="The guard of this region fenced a database that took writes although another region is the"
+            f" primary: rows that only this one has are at stake ({objectives.FULL.label}). Find them with dr failover"
+            " reconcile before anything is failed back.",
+            metric=own_metric(self._deployment, "GuardFenced", statistic="Sum", period=MINUTE),
+            above=0,
+            periods=1,
+            missing=Missing.fine("a guard without a turn is another alarm's"),
+        )
+        minutes = int(objectives.HEARTBEAT_SILENCE.total_seconds() // 60)
+        alarm(
+            self,
+            "GuardStopped",
+            deployment=self._deployment,
+            topic=self._topic,
+            subject="guard-stopped",
+            description=f"The guard of this region has not learnt for {minutes} minutes who is the primary: after a"
+            f" failover it would fence nothing, and two databases might take writes ({objectives.FULL.label}).",
+            metric=own_metric(self._deployment, "GuardFenced", statistic="SampleCount", period=MINUTE),
+            below=1,
+            periods=minutes,
+            missing=Missing.alarming("a guard that cannot read the epochs reports nothing"),
+        )
+
     def verification(self, lost_events: sqs.IQueue) -> None:
         """A restore was not proven, or nobody was asked to prove it."""
         alarm(

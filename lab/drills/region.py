@@ -27,7 +27,7 @@ from lab.polling import wait_for
 from lab.pulse import Pulse
 from lab.timeline import Timeline
 from lab.writers.group import Writers
-from lab.writers.ledger import Comparison, Ledger, Write, compare, surviving_purchases
+from lab.writers.ledger import READ_ONLY, Comparison, Ledger, Write, compare, surviving_purchases
 from recovery.evidence import CheckRecord, Evidence
 from recovery.failover.preflight import Direction
 from recovery.names import Names
@@ -42,7 +42,6 @@ QUIET_SECONDS = 3.0
 BEHIND_SECONDS = 2.0
 # Writers are several: what one was told first another may have been acknowledged a moment later.
 GRACE = timedelta(seconds=1)
-READ_ONLY = "25006"  # SQLSTATE read_only_sql_transaction
 
 
 @dataclass
@@ -73,7 +72,7 @@ class Stage:
         ended = self.desk.wait(execution)
         if not ended.succeeded:
             raise LabError(f"the {direction} ended {ended.status}: {ended.error}: {ended.cause}")
-        records = self.desk.evidence(direction)
+        records = [each for each in self.desk.evidence(direction) if each.ran_by and each.ran_by.execution == execution]
         if len(records) != 1:
             raise LabError(f"expected one record of the {direction}, found {len(records)}")
         return records[0]
@@ -135,15 +134,19 @@ def write_load(stage: Stage, region: str) -> Generator[Writers]:
 
 @dataclass
 class RegionDrill:
-    """The primary's region is destroyed under write load."""
+    """The primary's region is destroyed under write load. ``written`` is what a stage's writers wrote before."""
 
     cloud: Cloud
     timeline: Timeline
+    written: dict[str, Write] = field(default_factory=dict[str, Write])
 
-    def run(self) -> Evidence:
-        """Run to the end. Raises LabError, psycopg.Error or botocore's errors when the lab could not go on."""
+    def run(self, stage: Stage | None = None) -> Evidence:
+        """Run to the end, on a stage of its own when none is given.
+
+        Raises LabError, psycopg.Error or botocore's errors when the lab could not go on.
+        """
         started = datetime.now(UTC)
-        stage = set_up(self.cloud, self.timeline)
+        stage = stage or set_up(self.cloud, self.timeline)
         old, new = stage.deployment.primary_region, stage.deployment.recovery_region
         with write_load(stage, old) as writers:
             with self.timeline.step("Hold the replica back, as a bad line would", new):
@@ -156,6 +159,7 @@ class RegionDrill:
                 record = stage.operate("failover", disaster_time=disaster)
                 step.detail = record.verdict
             ledger = writers.ledger()
+        ledger.writes |= self.written
         rpo = record.objectives[0].rpo_measured_seconds
         with self.timeline.step("Compare the ledgers", new) as step:
             kept_until = None if rpo is None else disaster - timedelta(seconds=rpo)
@@ -185,10 +189,13 @@ class FailbackDrill:
     checks: list[CheckRecord] = field(default_factory=list[CheckRecord])
     written: dict[str, Write] = field(default_factory=dict[str, Write])
 
-    def run(self) -> Evidence:
-        """Run to the end. Raises LabError, psycopg.Error or botocore's errors when the lab could not go on."""
+    def run(self, stage: Stage | None = None) -> Evidence:
+        """Run to the end, on a stage of its own when none is given; it leaves it as it was.
+
+        Raises LabError, psycopg.Error or botocore's errors when the lab could not go on.
+        """
         started = datetime.now(UTC)
-        stage = set_up(self.cloud, self.timeline)
+        stage = stage or set_up(self.cloud, self.timeline)
         first, second = stage.deployment.primary_region, stage.deployment.recovery_region
         forth = self._switch(stage, "failover", first, second)
         back = self._switch(stage, "failback", second, first)

@@ -18,7 +18,7 @@ from psycopg.sql import SQL, Identifier, Literal
 
 from lab.archive import base_backup, replay
 from lab.emulator import hooks
-from lab.emulator.automated_backups import AutomatedBackup, archiving_to, backups_of, description
+from lab.emulator.automated_backups import AutomatedBackups, archiving_to
 from lab.emulator.extensions import extension_settings
 from lab.emulator.restore_parameters import asked_of
 from lab.postgres import HOST, Cluster, free_port
@@ -45,7 +45,7 @@ class Instances:
     def __init__(self, folder: Path) -> None:
         self.folder = make_run_folder(folder)
         self._clusters: dict[tuple[str, str], Cluster] = {}
-        self._automated: dict[str, AutomatedBackup] = {}
+        self._automated = AutomatedBackups(folder.parent / "automated-backups")
         self._ports: dict[tuple[str, str], int] = {}
         self._lock = threading.Lock()
 
@@ -58,7 +58,7 @@ class Instances:
         )
         hooks.handle_on_worker_threads({"AWS::RDS::DBInstance"})
         hooks.handle_rds_action("RestoreDBInstanceToPointInTime", self._restore_to_point_in_time)
-        hooks.handle_rds_action("DescribeDBInstanceAutomatedBackups", self._describe_automated_backups)
+        hooks.handle_rds_action("DescribeDBInstanceAutomatedBackups", self._automated.describe)
 
     def cluster(self, region: str, identifier: str) -> Cluster:
         """The cluster of an instance. Raises KeyError when there is none."""
@@ -83,8 +83,7 @@ class Instances:
         lost = [identifier for found, identifier in self._clusters if found == region]
         for identifier in lost:
             self._clusters.pop((region, identifier)).destroy()
-        for arn in [arn for arn in self._automated if f":{region}:" in arn]:
-            shutil.rmtree(self._automated.pop(arn).folder, ignore_errors=True)
+        self._automated.destroy_region(region)
         return lost
 
     def destroy_all(self) -> None:
@@ -152,7 +151,12 @@ class Instances:
             "DBInstanceArn": f"arn:aws:rds:{region}:{hooks.account()}:db:{new_identifier}",
         }
         self._point_at(record, cluster)
+        self._automated.rename(record)
         hooks.rds._instances[new_identifier] = record
+
+    def replicate_backups(self, region: str, identifier: str, key: str) -> None:
+        """Keep the automated backups of a region's instance in the current region, too, under its ``key``."""
+        self._automated.replicate(self.cluster(region, identifier), self._record(region, identifier), key)
 
     def source_record(self, region: str, identifier: str) -> dict[str, Any]:
         """A copy of the emulator's record of an instance."""
@@ -163,7 +167,10 @@ class Instances:
             return hooks.rds._instances.get(identifier) or {}
 
     def _new_cluster(self, region: str, identifier: str, settings: dict[str, str] | None = None) -> Cluster:
-        cluster = Cluster(self.folder / f"{region}-{identifier}", superuser="rdsadmin", settings=settings or {})
+        # Whether a server archives is fixed when it starts; where to may be said at any time.
+        archiving = {"archive_mode": "on", "archive_command": "/bin/true"}
+        settings = archiving | (settings or {})
+        cluster = Cluster(self.folder / f"{region}-{identifier}", superuser="rdsadmin", settings=settings)
         # An endpoint belongs to its name: whoever connects by it reaches the instance that has the name now.
         cluster.port = self._ports.setdefault((region, identifier), cluster.port)
         if self._clusters:  # copies of one another's data share the superuser's password
@@ -192,7 +199,7 @@ class Instances:
         return create
 
     def _create_primary(self, identifier: str, properties: hooks.Properties) -> Cluster:
-        backups = backups_of(hooks.rds._instances[identifier], properties, self.folder.parent / "automated-backups")
+        backups = self._automated.asked_for(hooks.rds._instances[identifier], properties)
         settings = archiving_to(backups) | extension_settings(self.folder.parent / "extensions")
         cluster = self._new_cluster(hooks.region(), identifier, settings)
         cluster.create()
@@ -207,9 +214,7 @@ class Instances:
                     Identifier(str(properties.get("DBName") or "postgres")), Identifier(master)
                 )
             )
-        for backup in backups:
-            base_backup(cluster, backup.base)
-            self._automated[backup.arn] = backup
+        self._automated.keep(cluster, backups)
         return cluster
 
     def _create_replica(self, identifier: str, source_arn: str, record: dict[str, Any]) -> Cluster:
@@ -245,25 +250,11 @@ class Instances:
             row = connection.execute("SHOW server_version").fetchone()
         record["EngineVersion"] = str(row[0]).split(" ")[0] if row else "unknown"
 
-    def _describe_automated_backups(self, parameters: hooks.Properties) -> hooks.Response:
-        wanted = hooks.parameter(parameters, "DBInstanceIdentifier")
-        items = [description(backup) for backup in self._backups_here() if wanted in ("", backup.source_identifier)]
-        result = "DescribeDBInstanceAutomatedBackups"
-        return hooks.rds._xml(
-            200,
-            f"{result}Response",
-            f"<{result}Result><DBInstanceAutomatedBackups>{''.join(items)}</DBInstanceAutomatedBackups></{result}Result>",
-        )
-
-    def _backups_here(self) -> list[AutomatedBackup]:
-        """The automated backups that lie in the current region."""
-        return [backup for backup in self._automated.values() if f":{hooks.region()}:" in backup.arn]
-
     def _restore_to_point_in_time(self, parameters: hooks.Properties) -> hooks.Response:
         identifier = hooks.parameter(parameters, "TargetDBInstanceIdentifier")
         arn = hooks.parameter(parameters, "SourceDBInstanceAutomatedBackupsArn")
         resource = hooks.parameter(parameters, "SourceDbiResourceId")
-        found = [each for each in self._backups_here() if each.arn == arn or each.resource_id == resource]
+        found = [each for each in self._automated.here() if each.arn == arn or each.resource_id == resource]
         if not found:
             return hooks.rds._error("DBInstanceAutomatedBackupNotFound", f"no automated backup {arn or resource}", 404)
         [backup] = found

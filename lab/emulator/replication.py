@@ -2,9 +2,11 @@
 
 import time
 from typing import Any
+from uuid import uuid4
 
 from lab.emulator import hooks
 from lab.emulator.instances import Instances
+from lab.emulator.restore_parameters import asked_of
 
 # RDS shows a replica as available and replicating for a while after it was asked to promote it: peers were fooled.
 PROMOTION_UNSEEN_SECONDS = 0.5
@@ -24,6 +26,7 @@ class Replication:
         hooks.handle_rds_action("PromoteReadReplica", self._promote)
         hooks.handle_rds_action("ModifyDBInstance", self._rename_or_modify)
         hooks.handle_rds_action("CreateDBInstanceReadReplica", self._create)
+        hooks.handle_rds_action("StartDBInstanceAutomatedBackupsReplication", self._replicate_backups)
 
     def _promote(self, parameters: hooks.Properties) -> hooks.Response:
         region, identifier = hooks.region(), hooks.parameter(parameters, "DBInstanceIdentifier")
@@ -72,13 +75,19 @@ class Replication:
         record: dict[str, Any] = self._instances.source_record(source_region, source_identifier)
         if not record:
             return hooks.rds._error("DBInstanceNotFound", f"no DB instance {source_arn}", 404)
-        record |= {
+        record |= asked_of(parameters) | {
             "DBInstanceIdentifier": identifier,
+            "DbiResourceId": f"db-{uuid4().hex[:20].upper()}",
+            # RDS makes every replica without backups.
+            "BackupRetentionPeriod": 0,
             "DBInstanceArn": f"arn:aws:rds:{region}:{hooks.account()}:db:{identifier}",
             "DBInstanceStatus": "creating",
             "ReadReplicaDBInstanceIdentifiers": [],
             "ReadReplicaSourceDBInstanceIdentifier": source_arn,
         }
+        if not hooks.parameter(parameters, "DBParameterGroupName"):
+            # Of a source in another region no group is taken over.
+            record["DBParameterGroups"] = [{"DBParameterGroupName": "default.postgres18"}]
         hooks.rds._instances[identifier] = record
 
         def work() -> None:
@@ -87,6 +96,16 @@ class Replication:
 
         hooks.in_background(work, name=f"replicate-{identifier}")
         return _answer("CreateDBInstanceReadReplica", record)
+
+    def _replicate_backups(self, parameters: hooks.Properties) -> hooks.Response:
+        arn = hooks.parameter(parameters, "SourceDBInstanceArn")
+        region, identifier = arn.split(":")[3], arn.split(":")[-1]
+        record = self._instances.source_record(region, identifier)
+        if not int(record.get("BackupRetentionPeriod") or 0):
+            return hooks.rds._error("InvalidDBInstanceState", f"{identifier} has no automated backups", 400)
+        self._instances.replicate_backups(region, identifier, hooks.parameter(parameters, "KmsKeyId"))
+        action = "StartDBInstanceAutomatedBackupsReplication"
+        return hooks.rds._xml(200, f"{action}Response", f"<{action}Result></{action}Result>")
 
     def _forget_replica(self, record: dict[str, Any]) -> None:
         source = str(record["ReadReplicaSourceDBInstanceIdentifier"])

@@ -1,8 +1,9 @@
 """A writer's ledger, and what comes of holding it against a database that survived.
 
 A ledger is a file of JSON lines, each on disk before the writer goes on: ``sent`` before a commit is asked for,
-``acknowledged`` after the server said yes, ``error`` when it did not. A commit that was sent and never acknowledged is
-in doubt: it may be there or not, and neither is a loss.
+``acknowledged`` after the server said yes, ``error`` when it did not. A write that was sent and never acknowledged is
+in doubt: it may be there or not, and neither is a loss. One that the server refused because it takes no writes is not:
+that is a clean no, given before any commit was asked for, and such a row must not be there.
 """
 
 import hashlib
@@ -10,7 +11,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,6 +20,9 @@ import psycopg
 
 # Of a write's key, which stands in a column that nothing makes unique, so that a commit that comes twice shows.
 KEY_PREFIX = "ledger:"
+# SQLSTATE read_only_sql_transaction, which a statement is told and never a commit.
+# https://www.postgresql.org/docs/18/errcodes-appendix.html
+READ_ONLY = "25006"
 # Holds some lines of a ledger.
 TAIL_BYTES = 4096
 
@@ -63,12 +67,13 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Write:
-    """One write as the ledger has it. ``acknowledged`` is None for a commit in doubt."""
+    """One write as the ledger has it: acknowledged, ``refused`` by a server that takes no writes, or in doubt."""
 
     key: str
     sha256: str
     sent_at: datetime
     acknowledged: Acknowledgement | None = None
+    refused: bool = False
 
 
 @dataclass
@@ -108,9 +113,10 @@ class LedgerFile:
         """Note that the server at this port acknowledged it."""
         self._append("acknowledged", key=purchase.key, server=server)
 
-    def refused(self, server: int | None, sqlstate: str | None, message: str) -> None:
-        """Note an error."""
-        self._append("error", server=server, sqlstate=sqlstate, message=message)
+    def refused(self, server: int | None, sqlstate: str | None, message: str, purchase: Purchase | None = None) -> None:
+        """Note an error, and which write met it, when one was under way."""
+        key = None if purchase is None else purchase.key
+        self._append("error", key=key, server=server, sqlstate=sqlstate, message=message)
 
     def _append(self, event: str, **values: str | int | None) -> None:
         line = {"event": event, "at": datetime.now(UTC).isoformat(), **values}
@@ -159,6 +165,8 @@ def _enter(ledger: Ledger, line: dict[str, Any]) -> None:
         ledger.writes[sent.key] = Write(sent.key, sent.sha256, sent.sent_at, _acknowledgement(line))
     else:
         ledger.refusals.append(Refusal(at, line["server"], line["sqlstate"], line["message"]))
+        if line["key"] is not None and line["sqlstate"] == READ_ONLY:
+            ledger.writes[line["key"]] = replace(ledger.writes[line["key"]], refused=True)
 
 
 def surviving_purchases(connection: psycopg.Connection[Any]) -> list[Purchase]:
@@ -171,7 +179,8 @@ class Comparison:
     """A ledger held against the rows of a database.
 
     ``unexplained`` are the lost ones that were acknowledged before the time until which everything had to be kept;
-    ``too_new`` are rows that were sent only after the time from which nothing may be there.
+    ``too_new`` are rows that were sent only after the time from which nothing may be there, and ``contradicted`` those
+    that the server had refused.
     """
 
     acknowledged: int
@@ -181,13 +190,15 @@ class Comparison:
     duplicated: tuple[str, ...]
     unknown: tuple[str, ...]
     too_new: tuple[str, ...]
+    contradicted: tuple[str, ...]
+    refused: int
     in_doubt: int
     in_doubt_present: int
 
     @property
     def passed(self) -> bool:
         """Whether nothing is wrong. A ledger without an acknowledged write proves nothing, and fails."""
-        wrong = (self.unexplained, self.changed, self.duplicated, self.unknown, self.too_new)
+        wrong = (self.unexplained, self.changed, self.duplicated, self.unknown, self.too_new, self.contradicted)
         return self.acknowledged > 0 and not any(wrong)
 
     @property
@@ -201,6 +212,7 @@ class Comparison:
             "there twice": self.duplicated,
             "there that nobody wrote": self.unknown,
             "there that were sent too late to be": self.too_new,
+            "there that were refused": self.contradicted,
         }
         parts = [f"{len(self.lost)} of {self.acknowledged} acknowledged commits lost"]
         parts += [f"{len(keys)} {what}" for what, keys in wrong.items() if keys]
@@ -218,6 +230,8 @@ class Comparison:
             "duplicated": len(self.duplicated),
             "unknown": len(self.unknown),
             "too_new": len(self.too_new),
+            "contradicted": len(self.contradicted),
+            "refused": self.refused,
             "in_doubt": self.in_doubt,
             "in_doubt_present": self.in_doubt_present,
         }
@@ -238,7 +252,8 @@ def compare(
     found = {row.key: row.sha256 for row in rows}
     lost = tuple(each for each in ledger.acknowledged if each.key not in found)
     written = [each for each in ledger.writes.values() if each.key in found]
-    in_doubt = [each for each in ledger.writes.values() if each.acknowledged is None]
+    refused = [each.key for each in ledger.writes.values() if each.refused]
+    in_doubt = [each for each in ledger.writes.values() if each.acknowledged is None and not each.refused]
     return Comparison(
         acknowledged=len(ledger.acknowledged),
         lost=lost,
@@ -249,6 +264,8 @@ def compare(
         duplicated=tuple(key for key, times in Counter(row.key for row in rows).items() if times > 1),
         unknown=tuple(key for key in found if key not in ledger.writes),
         too_new=tuple(each.key for each in written if nothing_after is not None and each.sent_at > nothing_after),
+        contradicted=tuple(key for key in refused if key in found),
+        refused=len(refused),
         in_doubt=len(in_doubt),
         in_doubt_present=sum(each.key in found for each in in_doubt),
     )

@@ -38,6 +38,7 @@ class Writer:
         self._name = ledger.stem
         self._ledger = LedgerFile(ledger)
         self._written = 0
+        self._under_way: Purchase | None = None
         self._warned = False
         self._stop = threading.Event()
 
@@ -58,7 +59,8 @@ class Writer:
                     self._write(connection)
             except (psycopg.Error, UnreplicatedError) as error:
                 message = str(error).strip().partition("\n")[0]
-                self._ledger.refused(server, getattr(error, "sqlstate", None), message)
+                self._ledger.refused(server, getattr(error, "sqlstate", None), message, self._under_way)
+                self._under_way = None
             backoff = SHORTEST_BACKOFF_SECONDS if self._written > before else min(2 * backoff, LONGEST_BACKOFF_SECONDS)
             self._stop.wait(backoff)
 
@@ -79,6 +81,7 @@ class Writer:
         bought = Purchase(key, user, account, random.randint(100, 90_000), random.choice(CATEGORIES))  # noqa: S311
         self._warned = False
         self._ledger.sent(bought)
+        self._under_way = bought
         with connection.transaction():
             connection.execute(
                 "INSERT INTO transactions"
@@ -93,6 +96,7 @@ class Writer:
         if self._warned:
             raise UnreplicatedError("the server committed without its standby")
         self._ledger.acknowledged(bought, connection.info.port)
+        self._under_way = None
 
 
 def main() -> None:

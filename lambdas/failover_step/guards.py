@@ -12,7 +12,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as NoConnectionError
 
-from recovery.failover.operation import SilentError
+from recovery.failover.errors import SilentError
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
@@ -63,4 +63,5 @@ def _client(region: str, patient: bool) -> "LambdaClient":
         # Once more for a connection that broke, and no more: a guard's actions may be repeated.
         retries={"mode": "standard", "total_max_attempts": 2},
     )
-    return boto3.client("lambda", region_name=region, config=config)
+    # Of a session of its own: boto3's default one may not make two clients at a time, and both regions are asked so.
+    return boto3.Session().client("lambda", region_name=region, config=config)

@@ -9,86 +9,29 @@ from typing import Any
 import boto3
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic import BaseModel
 
+from lambdas.failover_step.asked import Step, StepSettings
 from lambdas.failover_step.guards import RegionalFunctions
 from lambdas.shared.aws import BOUNDED
 from lambdas.shared.evidence_store import evidence_bucket, newest_manifest_key
 from lambdas.shared.parts import Parts
 from lambdas.shared.restore import RestoreDescription, RestoredInstance
-from lambdas.shared.settings import CommaSeparated, EvidenceSettings
 from lambdas.shared.verification import CheckPlan, StoredResults, check_context
 from recovery.evidence import RanBy
 from recovery.evidence.chain import keep, record_key, seal
 from recovery.evidence.judgement import LONGEST_CAUSE, Circumstances
 from recovery.evidence.page import page_of
+from recovery.failover.answers import Moment
 from recovery.failover.journal import Journal, as_payload
 from recovery.failover.messages import approval_message, stopped_message
-from recovery.failover.operation import Moment, Operation, Request
+from recovery.failover.operation import Operation
 from recovery.failover.preflight import Preflight, plan
 from recovery.failover.public_name import move_name
 from recovery.failover.record import evidence_of_operation
-from recovery.names import Names
+from recovery.failover.standbys import await_backups, prepare, renew_standby, replicate_backups
 from recovery.verification import conclude
 
 logger = Logger()
-
-
-class StepSettings(EvidenceSettings):
-    """Besides the store: whose failover this is, where people are told, and the public name where there is one."""
-
-    aws_endpoint_url: str | None = None
-    account: str
-    primary_region: str
-    recovery_region: str
-    topic_arn: str
-    zone_id: str = ""
-    public_name: str = ""
-    optional_checks: CommaSeparated = ()
-
-    @property
-    def names(self) -> Names:
-        """The environment's fixed names."""
-        return Names(
-            environment=self.environment,
-            account=self.account,
-            primary_region=self.primary_region,
-            recovery_region=self.recovery_region,
-        )
-
-
-class Stopped(BaseModel):
-    """What Step Functions says of the step that failed for good."""
-
-    step: str
-    error: dict[str, Any]
-
-
-class Answer(BaseModel):
-    """What the state machine knows of one part of the checks; the result itself is stored."""
-
-    part: int
-    error: str | None = None
-
-
-class Step(BaseModel):
-    """What the state machine asks: which step, of which operation, in which execution."""
-
-    step: str
-    input: dict[str, Any]
-    execution: str
-    execution_arn: str | None = None
-    token: str | None = None
-    approved_by: str | None = None
-    restore: RestoreDescription | None = None
-    part: int | None = None
-    answers: tuple[Answer, ...] = ()
-    stopped: Stopped | None = None
-
-    @property
-    def request(self) -> Request:
-        """What the first execution was started with; an operation is called like that one unless it has a name."""
-        return Request.model_validate({"operation": self.execution} | self.input)
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
@@ -131,7 +74,7 @@ class _Steps:
         operation = self._operation
         return {
             "look": lambda: _told(operation.look()),
-            "prepare": lambda: as_payload(operation.prepare()),
+            "prepare": lambda: as_payload(prepare(operation)),
             "preflight": self._preflight,
             "ask": self._ask,
             "approve": lambda: as_payload(operation.approve(self._step.approved_by or "unknown")),
@@ -149,7 +92,9 @@ class _Steps:
             "move_name": self._move_name,
             "move_pulse": lambda: as_payload(operation.move_pulse()),
             "reconcile": self._reconcile,
-            "renew_standby": lambda: as_payload(operation.renew_standby()),
+            "replicate_backups": lambda: as_payload(replicate_backups(operation)),
+            "renew_standby": lambda: as_payload(renew_standby(operation)),
+            "await_backups": lambda: as_payload(await_backups(operation)),
             "record": self._record,
             "release": self._release,
             "explain": self._explain,

@@ -22,7 +22,7 @@ from recovery.database import Connection
 from recovery.failover.epochs import Epoch, current_epoch
 from recovery.failover.journal import as_payload
 from recovery.failover.reconciliation import Changes, changes_since, compare
-from recovery.failover.replication import replicate
+from recovery.failover.replication import replicate, replicate_backups
 from recovery.failover.site import Clients, Site
 from recovery.names import Names
 
@@ -74,6 +74,7 @@ def _actions(site: Site, settings: GuardSettings) -> dict[str, Callable[[dict[st
         "replayed": lambda event: {"done": site.replayed(event["position"])},
         "promote": lambda _: as_payload(site.promote()),
         "replicate": lambda event: as_payload(replicate(site, event["epoch"])),
+        "replicate_backups": lambda event: as_payload(replicate_backups(site, event["resource_id"])),
         "adopt": lambda event: {
             "state": as_payload(site.adopt(Epoch.model_validate(event["epoch"]))),
             "host": settings.database_host,

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from recovery.failover.operation import Request
+from recovery.failover.answers import Request
 from recovery.failover.preflight import Direction
 
 if TYPE_CHECKING:

@@ -1,6 +1,7 @@
 """What a person is told: the facts to approve by, and where an operation stands when it stopped."""
 
 from recovery.failover.preflight import Preflight, plan
+from recovery.names import RELEASED
 from recovery.objectives import APPROVAL_TIMEOUT, FULL, FULL_RPO
 
 _RPO_SECONDS = FULL_RPO.total_seconds()
@@ -36,8 +37,11 @@ def approval_message(environment: str, operation: str, preflight: Preflight, tok
 
 
 def stopped_message(environment: str, direction: str, step: str, error: str, cause: str) -> str:
-    """Where it stands, why, and how to go on."""
-    return (
-        f"{direction} of {environment} stopped at {step}: {error}: {cause}. What was done is kept; go on with: dr"
-        f" {direction} --environment {environment} --resume"
-    )
+    """Where it stands, why, and how to go on. An operation that RELEASED the old primary ends there."""
+    stopped = f"{direction} of {environment} stopped at {step}: {error}: {cause}."
+    if step == RELEASED:
+        return (
+            f"{stopped} The application goes on where it was, and writes are taken again. Once the copy keeps up, begin"
+            f" anew with: dr {direction} --environment {environment}"
+        )
+    return f"{stopped} What was done is kept; go on with: dr {direction} --environment {environment} --resume"

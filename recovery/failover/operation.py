@@ -5,180 +5,55 @@ execution of the same operation) answers the same. A step that was killed betwee
 every action of a guard can be.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol, TypeVar
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
-
-from recovery.failover.epochs import Epoch, claim_epoch, current_epoch
-from recovery.failover.fence import DatabaseState
-from recovery.failover.journal import Journal, as_payload
-from recovery.failover.preflight import Direction, InstanceFacts, Preflight, SiteFacts
+from recovery.failover.answers import (
+    Adopted,
+    Approval,
+    CatchUp,
+    FenceOutcome,
+    Moment,
+    Proof,
+    ReconciliationOutcome,
+)
+from recovery.failover.conduct import Conduct
+from recovery.failover.epochs import Epoch, claim_epoch
+from recovery.failover.errors import BlockedError, NotCaughtUpError, NotYetError, SilentError, UnprovenError
+from recovery.failover.journal import as_payload
+from recovery.failover.preflight import BACKING_UP, InstanceFacts, Preflight, SiteFacts
 from recovery.failover.reconciliation import Changes, Reconciliation, joined
+from recovery.failover.replication import retired_name
 from recovery.failover.site import FenceReport
-from recovery.names import Names
 from recovery.objectives import FAILOVER_CATCH_UP
 from recovery.verification import CheckResult
 
-Answer = TypeVar("Answer", bound=BaseModel)
-
-# Well within the time-out of the function that looks.
-LOOKING = timedelta(seconds=15)
-PAUSE_SECONDS = 0.25
 NOTHING_LEFT = "the copy had replayed everything that the fenced primary wrote: no row is only there"
 
 
-class SilentError(RuntimeError):
-    """A region's guard does not answer."""
-
-
-class BlockedError(RuntimeError):
-    """The preflight found what has to be mended first."""
-
-
-class NotYetError(RuntimeError):
-    """What the step waits for has not come; the state machine asks again."""
-
-
-class NotCaughtUpError(RuntimeError):
-    """The copy of a failback did not replay everything in time, so nothing was switched."""
-
-
-class UnprovenError(RuntimeError):
-    """The promoted database was not proven."""
-
-
-class Request(BaseModel):
-    """What an operation is started with. ``operation`` names it through all its executions."""
-
-    model_config = ConfigDict(frozen=True)
-
-    direction: Direction = "failover"
-    operation: str
-    disaster_time: AwareDatetime | None = None
-    accept_unproven: bool = False
-
-
-class Guards(Protocol):
-    """The guards of both regions."""
-
-    def ask(self, region: str, action: str, payload: dict[str, Any]) -> dict[str, Any]:
-        """What the guard answers. Raises :class:`SilentError`, or RuntimeError with what the guard raised."""
-        ...
-
-
-class Approval(BaseModel):
-    """Who let it go on, and when."""
-
-    model_config = ConfigDict(frozen=True)
-
-    approved_by: str
-    approved_at: datetime
-
-
-class FenceOutcome(BaseModel):
-    """How the old primary was kept from writing. ``report`` is None when its guard did not answer."""
-
-    model_config = ConfigDict(frozen=True)
-
-    asked_at: datetime
-    report: FenceReport | None
-
-    @property
-    def holds(self) -> bool:
-        """Whether the database is known to take no writes any more."""
-        return self.report is not None and self.report.database is not None
-
-
-class CatchUp(BaseModel):
-    """Whether the copy has everything that the old primary had."""
-
-    model_config = ConfigDict(frozen=True)
-
-    complete: bool
-    ended_at: datetime
-
-
-class Adopted(BaseModel):
-    """The promoted database as it was when its epoch began, and where it listens."""
-
-    model_config = ConfigDict(frozen=True)
-
-    state: DatabaseState
-    host: str
-    port: int
-
-
-class Proof(BaseModel):
-    """What the checks of the promoted database came to. One that is not ``proven`` was accepted by a person."""
-
-    model_config = ConfigDict(frozen=True)
-
-    checks: tuple[CheckResult, ...]
-    proven: bool
-
-
-class Moment(BaseModel):
-    """When something was done."""
-
-    model_config = ConfigDict(frozen=True)
-
-    at: datetime
-
-
-class ReconciliationOutcome(BaseModel):
-    """The report, or why there is none. It is not ``needed`` when the copy had everything."""
-
-    model_config = ConfigDict(frozen=True)
-
-    report: Reconciliation | None
-    reason: str | None = None
-    needed: bool = True
-
-
 @dataclass(frozen=True, kw_only=True)
-class Operation:
-    """One operation in one environment. ``clock`` is UTC; ``pause`` waits between two looks, in seconds."""
-
-    names: Names
-    request: Request
-    journal: Journal
-    guards: Guards
-    pause: Callable[[float], None]
-    clock: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
-
-    @property
-    def new_region(self) -> str:
-        """Where the application is to serve."""
-        failover = self.request.direction == "failover"
-        return self.names.recovery_region if failover else self.names.primary_region
-
-    @property
-    def old_region(self) -> str:
-        """Where it serves now."""
-        return self.names.other_region(self.new_region)
-
-    @property
-    def epoch(self) -> Epoch:
-        """The epoch that this operation begins."""
-        return self.known("claim", Epoch)
+class Operation(Conduct):
+    """One operation in one environment: the steps of the switch. Those on copies are in :mod:`.standbys`."""
 
     # -- before anything is changed -----------------------------------------------------------------------------------
 
     def look(self) -> Preflight:
         """The facts now; keeps nothing."""
-        epoch = current_epoch(self.journal.store, self.journal.database, first_region=self.names.primary_region)
+        # Side by side: a region that is lost takes its time to say nothing.
+        with ThreadPoolExecutor(max_workers=2) as both:
+            old, new = both.map(self.facts, (self.old_region, self.new_region))
         return Preflight(
             direction=self.request.direction,
             looked_at=self.clock(),
-            epoch=epoch.number,
+            epoch=self.standing_epoch().number,
             old_region=self.old_region,
             new_region=self.new_region,
-            old=self._facts(self.old_region),
-            new=self._facts(self.new_region),
+            old=old,
+            new=new,
             disaster_time=self.request.disaster_time,
         )
 
@@ -221,50 +96,66 @@ class Operation:
     def catch_up(self) -> CatchUp:
         """Wait until the copy has replayed what the old primary wrote, FAILOVER_CATCH_UP at most.
 
-        Raises :class:`NotYetError`, and for a failback :class:`NotCaughtUpError`.
+        A failback whose copy did not get there is decided for good, for its old primary is to take writes again. Raises
+        :class:`NotYetError`, and :class:`NotCaughtUpError` for that failback, however often it is asked.
         """
-        return self.journal.once("catch-up", CatchUp, self._catch_up)
+        found = self.journal.once("catch-up", CatchUp, self._catch_up)
+        if found.released:
+            raise NotCaughtUpError(
+                f"expected the copy in {self.new_region} to have everything that {self.old_region} wrote, found it"
+                f" behind or the old primary not fenced after {FAILOVER_CATCH_UP}: nothing was switched"
+            )
+        return found
 
     def _catch_up(self) -> CatchUp:
         fence = self.known("fence", FenceOutcome)
         if fence.report is not None and fence.report.database is not None:
             position = {"position": fence.report.database.position}
-            if self._soon(lambda: self.guards.ask(self.new_region, "replayed", position)["done"]):
+            if self.soon(lambda: self.guards.ask(self.new_region, "replayed", position)["done"]):
                 return CatchUp(complete=True, ended_at=self.clock())
             if self.clock() - fence.asked_at < FAILOVER_CATCH_UP:
                 raise NotYetError(f"the copy in {self.new_region} has not replayed everything yet")
-        if self.request.direction == "failback":
-            raise NotCaughtUpError(
-                f"expected the copy in {self.new_region} to have everything that {self.old_region} wrote, found it"
-                f" behind or the old primary not fenced after {FAILOVER_CATCH_UP}: nothing was switched"
-            )
-        return CatchUp(complete=False, ended_at=self.clock())
+        return CatchUp(complete=False, released=self.request.direction == "failback", ended_at=self.clock())
 
     def release(self) -> None:
-        """Let the old primary go on: nothing was promoted. Raises RuntimeError once an epoch was begun."""
-        if self.journal.recall("claim", Epoch) is not None:
-            raise RuntimeError("expected an operation that has promoted nothing, found its epoch begun: resume it")
+        """Let the old primary go on: nothing was promoted, and nothing will be by this operation. Safe to repeat.
+
+        Raises RuntimeError for an operation that may still promote, and when another one has begun an epoch since.
+        """
+        if not self.known("catch-up", CatchUp).released:
+            raise RuntimeError("expected a failback that gave up, found one that may promote: resume it")
+        standing = self.standing_epoch()
+        if standing.region != self.old_region:
+            raise RuntimeError(f"expected {self.old_region} to be the primary, found {standing.region} to be it")
         self.guards.ask(self.old_region, "open", {})
         self.guards.ask(self.old_region, "serve", {})
 
     # -- the new primary ----------------------------------------------------------------------------------------------
 
     def claim(self) -> Epoch:
-        """Begin the next epoch. Raises recovery.failover.epochs.ClaimedError."""
+        """Begin the next epoch. Raises recovery.failover.epochs.ClaimedError, or as :meth:`catch_up` does."""
+        self.catch_up()
         number = self.known("preflight", Preflight).epoch + 1
         wanted = Epoch(number=number, region=self.new_region, since=self.clock(), operation=self.request.operation)
         return self.journal.once("claim", Epoch, lambda: claim_epoch(self.journal.store, self.journal.database, wanted))
 
     def promote(self) -> InstanceFacts:
-        """Ask for the promotion."""
-        return self.journal.once(
-            "promote",
-            InstanceFacts,
-            lambda: InstanceFacts.model_validate(self.guards.ask(self.new_region, "promote", {})),
-        )
+        """Ask for the promotion. Raises :class:`NotYetError` while RDS takes a backup: it promotes none meanwhile."""
+
+        def work() -> InstanceFacts:
+            facts = InstanceFacts.model_validate(self.guards.ask(self.new_region, "promote", {}))
+            if facts.status == BACKING_UP:
+                raise NotYetError(f"{facts.identifier} is backing up, and cannot be promoted until that ends")
+            return facts
+
+        return self.journal.once("promote", InstanceFacts, work)
 
     def await_primary(self) -> Moment:
-        """Wait for the truth: no replica source, available, and out of recovery. Raises :class:`NotYetError`."""
+        """Wait for the truth: no replica source, available, and out of recovery. Raises :class:`NotYetError`.
+
+        The guard is asked for the promotion again, which happens once: RDS refuses it of an instance that it is
+        changing with the same word as of one that it promotes already.
+        """
 
         def arrived() -> bool:
             facts = SiteFacts.model_validate(self.guards.ask(self.new_region, "look", {}))
@@ -273,7 +164,8 @@ class Operation:
             return promoted and database is not None and not database.in_recovery
 
         def work() -> Moment:
-            if not self._soon(arrived):
+            self.guards.ask(self.new_region, "promote", {})
+            if not self.soon(arrived):
                 raise NotYetError(f"the database in {self.new_region} is still a replica or in recovery")
             return Moment(at=self.clock())
 
@@ -319,14 +211,14 @@ class Operation:
     def open(self) -> Moment:
         """Let the promoted database take writes."""
         self.known("proof", Proof)
-        return self._told("open")
+        return self.told("open")
 
     def serve(self) -> Moment:
         """Scale the service up and wait until it runs. Raises :class:`NotYetError`."""
 
         def work() -> Moment:
             self.guards.ask(self.new_region, "serve", {})
-            if not self._soon(lambda: self.guards.ask(self.new_region, "serving", {})["done"]):
+            if not self.soon(lambda: self.guards.ask(self.new_region, "serving", {})["done"]):
                 raise NotYetError(f"the service in {self.new_region} does not run as many tasks as it should yet")
             return Moment(at=self.clock())
 
@@ -346,7 +238,8 @@ class Operation:
     def reconcile(self) -> ReconciliationOutcome:
         """Find the rows that only the old primary has; when it does not answer, a later call does.
 
-        A report is kept once; that there is none yet is not.
+        It is fenced first: of one that still takes writes no report is complete. A report is kept once; that there is
+        none yet is not.
         """
         kept = self.journal.recall("reconciliation", ReconciliationOutcome)
         if kept is not None:
@@ -357,10 +250,24 @@ class Operation:
         if beat is None:
             return ReconciliationOutcome(report=None, reason="the copy had no heartbeat to count from")
         try:
+            self._require_ended()
             report = self._compared(beat.written_at)
         except (SilentError, RuntimeError) as error:
             return ReconciliationOutcome(report=None, reason=str(error))
         return self.journal.once("reconciliation", ReconciliationOutcome, lambda: ReconciliationOutcome(report=report))
+
+    def _require_ended(self) -> None:
+        """Fence the old primary, or find it fenced. Raises RuntimeError, and :class:`SilentError`."""
+        standing = self.standing_epoch()
+        if standing != self.epoch:
+            aside = retired_name(self.names.identifier_in(self.old_region), self.epoch.number)
+            raise RuntimeError(
+                f"expected epoch {self.epoch.number} to stand, found {standing.number} of {standing.operation}: the old"
+                f" primary has stepped aside as {aside}"
+            )
+        report = FenceReport.model_validate(self.guards.ask(self.old_region, "fence", {}))
+        if report.database is None:
+            raise RuntimeError(f"{self.old_region} is not fenced: {'; '.join(report.problems)}")
 
     def _compared(self, since: datetime) -> Reconciliation:
         pages: list[Reconciliation] = []
@@ -371,70 +278,3 @@ class Operation:
             pages.append(Reconciliation.model_validate(answer))
             asked["after"] = changes.next_page
         return joined(pages)
-
-    # -- replicas, for a failback -------------------------------------------------------------------------------------
-
-    def prepare(self) -> Moment:
-        """Make the instance that a failback promotes: a replica in the old region, caught up. Changes nothing served.
-
-        Raises :class:`NotYetError` until it is there.
-        """
-        return self.journal.once("prepare", Moment, lambda: self._replicate(into=self.new_region))
-
-    def renew_standby(self) -> Moment:
-        """After a failback, make the region that was left a standby again. Raises :class:`NotYetError`."""
-        return self.journal.once("renew-standby", Moment, lambda: self._replicate(into=self.old_region))
-
-    def _replicate(self, *, into: str) -> Moment:
-        source = self.names.other_region(into)
-        epoch = current_epoch(self.journal.store, self.journal.database, first_region=self.names.primary_region)
-        if epoch.region != source:
-            raise BlockedError(
-                f"expected {source} to be the primary, found {epoch.region} to be it since epoch {epoch.number}: only a"
-                " region that was left can be made a replica"
-            )
-
-        def ready() -> bool:
-            facts = InstanceFacts.model_validate(self.guards.ask(into, "replicate", {"epoch": epoch.number}))
-            return facts.status == "available" and facts.source is not None
-
-        if not self._soon(ready):
-            raise NotYetError(f"the replica in {into} is not available yet")
-        facts = SiteFacts.model_validate(self.guards.ask(source, "look", {}))
-        if facts.database is None:
-            raise NotYetError(f"the primary in {source} does not answer: {'; '.join(facts.problems)}")
-        position = {"position": facts.database.position}
-        if not self._soon(lambda: self.guards.ask(into, "replayed", position)["done"]):
-            raise NotYetError(f"the replica in {into} has not caught up yet")
-        return Moment(at=self.clock())
-
-    # -- what several steps need --------------------------------------------------------------------------------------
-
-    def _facts(self, region: str) -> SiteFacts | None:
-        try:
-            return SiteFacts.model_validate(self.guards.ask(region, "look", {}))
-        except SilentError:
-            return None
-
-    def _told(self, action: str) -> Moment:
-        def work() -> Moment:
-            self.guards.ask(self.new_region, action, {})
-            return Moment(at=self.clock())
-
-        return self.journal.once(action, Moment, work)
-
-    def known(self, step: str, model: type[Answer]) -> Answer:
-        """What a step answered. Raises RuntimeError when it was not done."""
-        found = self.journal.recall(step, model)
-        if found is None:
-            raise RuntimeError(f"expected the step {step} of {self.request.operation} to be done, found it missing")
-        return found
-
-    def _soon(self, look: Callable[[], bool]) -> bool:
-        """Look for LOOKING; the state machine then asks again."""
-        until = self.clock() + LOOKING
-        while not look():
-            if self.clock() >= until:
-                return False
-            self.pause(PAUSE_SECONDS)
-        return True

@@ -9,14 +9,18 @@ from recovery.failover.fence import DatabaseState
 from recovery.objectives import FULL
 
 Direction = Literal["failover", "failback"]
+# An instance's status in which RDS refuses to promote it, until the backup is done.
+# https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_PromoteReadReplica.html
+BACKING_UP = "backing-up"
 
 
 class InstanceFacts(BaseModel):
-    """What RDS says of an instance."""
+    """What RDS says of an instance. ``resource_id`` stays when the instance is renamed."""
 
     model_config = ConfigDict(frozen=True)
 
     identifier: str
+    resource_id: str = ""
     status: str
     source: str | None
     version: str
@@ -109,7 +113,11 @@ def plan(preflight: Preflight) -> tuple[str, ...]:
         "prove it with every check of a restore, then let it take writes",
         f"scale the service in {new}, move the public name and the pulse there",
         "report the rows that only the old primary has, and record the measured RTO and RPO as evidence",
-        *((f"make a new replica in {old}",) if preflight.direction == "failback" else ()),
+        *(
+            (f"make a new replica in {old}, and keep the automated backups of {new} there",)
+            if preflight.direction == "failback"
+            else ()
+        ),
     )
 
 
@@ -121,7 +129,10 @@ def _of_the_copy(preflight: Preflight) -> list[Finding]:
         ]
     found = [Finding(blocking=True, sentence=f"{new.region}: {problem}") for problem in new.problems]
     if new.instance is not None:
-        if new.instance.status != "available":
+        if new.instance.status == BACKING_UP:
+            waits = f"{new.instance.identifier} is backing up: the promotion waits until that is done"
+            found.append(Finding(blocking=False, sentence=waits))
+        elif new.instance.status != "available":
             found.append(
                 Finding(blocking=True, sentence=f"{new.instance.identifier} is {new.instance.status}, not available")
             )

@@ -4,7 +4,8 @@ from datetime import datetime, timedelta
 
 from recovery.evidence.judgement import Circumstances
 from recovery.evidence.record import Evidence, StepRecord, judge, records
-from recovery.failover.operation import Adopted, CatchUp, FenceOutcome, Moment, Operation, Proof, ReconciliationOutcome
+from recovery.failover.answers import Adopted, CatchUp, FenceOutcome, Moment, Proof, ReconciliationOutcome
+from recovery.failover.operation import Operation
 from recovery.failover.preflight import Preflight
 from recovery.objectives import FULL
 from recovery.version import VERSION

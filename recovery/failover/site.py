@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from mypy_boto3_ecs import ECSClient
     from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_rds import RDSClient
+    from mypy_boto3_rds.type_defs import DBInstanceTypeDef
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
 _SCALABLE = {
@@ -105,15 +106,12 @@ class Site:
 
     def instance(self) -> InstanceFacts:
         """The region's instance as RDS knows it."""
+        return facts_of(self.described())
+
+    def described(self) -> "DBInstanceTypeDef":
+        """All that RDS says of the region's instance."""
         (found,) = self.clients.rds.describe_db_instances(DBInstanceIdentifier=self.identifier)["DBInstances"]
-        return InstanceFacts(
-            identifier=self.identifier,
-            status=found.get("DBInstanceStatus", "unknown"),
-            source=found.get("ReadReplicaSourceDBInstanceIdentifier") or None,
-            version=found.get("EngineVersion", "unknown"),
-            instance_class=found.get("DBInstanceClass", "unknown"),
-            multi_az=bool(found.get("MultiAZ")),
-        )
+        return found
 
     def database(self) -> DatabaseState:
         """The region's database as it answers."""
@@ -159,11 +157,18 @@ class Site:
             return fences.replayed(connection, position)
 
     def promote(self) -> InstanceFacts:
-        """Ask RDS to promote the replica, unless it was asked before; the answer says what it is now."""
-        if self.instance().source is not None:
+        """Ask RDS to promote the replica, unless it was asked before; the answer says what it is now.
+
+        While it is backing up it is not promoted, and the answer says so. Its backups go on as they were: without a
+        retention RDS takes one day. https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_PromoteReadReplica.html
+        """
+        found = self.described()
+        if found.get("ReadReplicaSourceDBInstanceIdentifier"):
+            days, window = found.get("BackupRetentionPeriod"), found.get("PreferredBackupWindow")
+            backups: Any = {"BackupRetentionPeriod": days, "PreferredBackupWindow": window} if days and window else {}
             # The status reads available for a while after the call; a second one is then refused.
             with refused_as("InvalidDBInstanceState"):
-                self.clients.rds.promote_read_replica(DBInstanceIdentifier=self.identifier)
+                self.clients.rds.promote_read_replica(DBInstanceIdentifier=self.identifier, **backups)
         return self.instance()
 
     def fence(self) -> FenceReport:
@@ -234,3 +239,16 @@ def refused_as(code: str) -> Generator[None]:
 def error_code(error: ClientError) -> str | None:
     """How AWS names an error."""
     return error.response.get("Error", {}).get("Code")
+
+
+def facts_of(described: "DBInstanceTypeDef") -> InstanceFacts:
+    """An instance as one answer of RDS has it."""
+    return InstanceFacts(
+        identifier=described.get("DBInstanceIdentifier", "unknown"),
+        resource_id=described.get("DbiResourceId", ""),
+        status=described.get("DBInstanceStatus", "unknown"),
+        source=described.get("ReadReplicaSourceDBInstanceIdentifier") or None,
+        version=described.get("EngineVersion", "unknown"),
+        instance_class=described.get("DBInstanceClass", "unknown"),
+        multi_az=bool(described.get("MultiAZ")),
+    )

@@ -75,6 +75,13 @@ def test_failback_that_cannot_catch_up_lets_the_old_primary_go_on(machine: dict[
     assert (first["ErrorEquals"], first["Next"]) == (["NotCaughtUpError"], "Release")
 
 
+def test_failback_ends_once_the_other_region_has_both_copies_again(machine: dict[str, Any]) -> None:
+    (failed_back,) = machine["States"][after(machine, "Record")]["Choices"]
+    copies = ["ReplicateBackups", "RenewStandby", "AwaitBackups"]
+    assert failed_back["Next"] == copies[0]
+    assert [after(machine, name) for name in copies] == [*copies[1:], "Done"]
+
+
 def rights(assembly: Assembly, stack: str) -> list[dict[str, Any]]:
     policies = assembly.properties(stack, "AWS::IAM::Policy")
     return [statement for policy in policies for statement in policy["PolicyDocument"]["Statement"]]
@@ -86,7 +93,11 @@ def test_recovery_region_may_only_call_guard_and_check_of_the_primary(assembly: 
     assert len(calls) == 1
     # A replica is made in its own region, by a right on the source's name.
     others = [sorted(each["Action"]) for each in there if each not in calls]
-    assert others == [["rds:AddTagsToResource", "rds:CreateDBInstanceReadReplica"]]
+    # So are its automated backups kept here.
+    assert others == [
+        ["rds:AddTagsToResource", "rds:CreateDBInstanceReadReplica"],
+        ["rds:DescribeDBInstanceAutomatedBackups", "rds:StartDBInstanceAutomatedBackupsReplication"],
+    ]
 
 
 @pytest.mark.parametrize("stack", ["Database", "RecoveryStandby"])

@@ -33,6 +33,8 @@ def test_every_objective_has_its_alarms(assembly: Assembly) -> None:
         "Observability/manifest-failed",
         "Observability/manifest-timed-out",
         "Observability/free-storage",
+        "Observability/guard-fenced",
+        "Observability/guard-stopped",
         "Observability/restore-not-verified",
         "Observability/restore-event-lost",
         "Observability/device-api-failing",
@@ -42,6 +44,8 @@ def test_every_objective_has_its_alarms(assembly: Assembly) -> None:
         "Observability/device-replication-failed",
         "Observability/device-replication-late",
         "RecoveryStandby/device-api-failing",
+        "RecoveryStandby/guard-fenced",
+        "RecoveryStandby/guard-stopped",
         "RecoveryStandby/replica-lag",
         "RecoveryStandby/replication-stopped",
         "RecoveryStandby/replica-free-storage",
@@ -68,6 +72,23 @@ def test_a_pulse_that_stops_is_silent_and_an_alarm(assembly: Assembly) -> None:
     alarm = alarms(assembly)["Observability/heartbeat-stopped"]
     assert alarm["TreatMissingData"] == "breaching"
     assert alarm["Period"] * alarm["EvaluationPeriods"] == objectives.HEARTBEAT_SILENCE.total_seconds()
+
+
+@pytest.mark.parametrize("stack", PLACES)
+def test_guard_that_fenced_is_an_alarm_at_once(assembly: Assembly, stack: str) -> None:
+    alarm = alarms(assembly)[f"{stack}/guard-fenced"]
+    assert (alarm["MetricName"], alarm["Statistic"], alarm["Threshold"]) == ("GuardFenced", "Sum", 0)
+    assert alarm["Period"] * alarm["EvaluationPeriods"] == objectives.HEARTBEAT_INTERVAL.total_seconds()
+
+
+@pytest.mark.parametrize("stack", PLACES)
+def test_guard_without_turns_is_silent_and_an_alarm(assembly: Assembly, stack: str) -> None:
+    alarm = alarms(assembly)[f"{stack}/guard-stopped"]
+    assert (alarm["MetricName"], alarm["Statistic"], alarm["TreatMissingData"]) == (
+        "GuardFenced",
+        "SampleCount",
+        "breaching",
+    )
 
 
 def test_own_metrics_are_watched_with_exactly_their_dimension(assembly: Assembly) -> None:

@@ -116,6 +116,10 @@ class Prober:
     both: int = 0
     rounds: int = 0
 
+    def newest(self, region: str) -> float:
+        """When a region's database took the last write, by the monotonic clock; 0 for never."""
+        return max(self.accepted[region], default=0.0)
+
     def __enter__(self) -> "Prober":
         self._stop = threading.Event()
         self._ports: dict[str, str] = {region: self.switching.master(region) for region in (PRIMARY, RECOVERY)}

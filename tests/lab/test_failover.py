@@ -1,60 +1,21 @@
 """The deployed failover machine, forth and back, killed at every step; then with a primary that does not answer."""
 
 import json
-import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import psycopg
 import pytest
-from typer.testing import CliRunner
+from psycopg.sql import SQL, Identifier
 
 from lab.cloud import running_cloud
-from lab.polling import wait_for
-from operations.cli import app
-from recovery.evidence import Evidence
-from recovery.failover.execution import Ended
 from recovery.failover.reconciliation import Reconciliation
-from tests.lab.switching import CLOCK, PRIMARY, RECOVERY, Prober, Switching, deploy_switching
-
-# Every step that changes something or decides, by the state's name and the step that its function is asked for.
-STEPS = {
-    "Preflight": "preflight",
-    "Approve": "approve",
-    "Fence": "fence",
-    "CatchUp": "catch_up",
-    "BeginEpoch": "claim",
-    "Promote": "promote",
-    "AwaitPrimary": "await_primary",
-    "Adopt": "adopt",
-    "Conclude": "conclude",
-    "Open": "open",
-    "Serve": "serve",
-    "MoveName": "move_name",
-    "MovePulse": "move_pulse",
-    "Reconcile": "reconcile",
-    "Record": "record",
-}
-ACCOUNT = "INSERT INTO users (id, phone, name) VALUES (%s, %s, 'somebody')"
-
-
-def killed_at(step: str) -> dict[str, Any]:
-    """The step is done and its answer lost, as often as the machine asks."""
-    return {"operation": "lambda:failover-step", "kind": "unanswered", "times": 2, "about": f"'step': '{step}'"}
-
-
-@dataclass
-class Passage:
-    """What an operation left to look at."""
-
-    prober: Prober
-    ended: Ended
-    records: list[Evidence]
-    stops: list[str] = field(default_factory=list[str])
-    lost: list[UUID] = field(default_factory=list[UUID])
-    found: dict[str, Any] = field(default_factory=dict[str, Any])
+from recovery.heartbeat import Heartbeat
+from recovery.objectives import AUTOMATED_BACKUP_RETENTION_DAYS, BACKUP_WINDOW, MAINTENANCE_WINDOW
+from tests.lab import passages
+from tests.lab.passages import STEPS, STEPS_BACK, Passage, command
+from tests.lab.switching import CLOCK, PRIMARY, RECOVERY, Switching, deploy_switching
 
 
 @pytest.fixture(scope="module")
@@ -65,105 +26,85 @@ def lab() -> Iterator[Switching]:
 
 @pytest.fixture(scope="module")
 def failed_over(lab: Switching) -> Passage:
-    """A failover whose machine stops at every step and is resumed each time."""
-    stops: list[str] = []
-    with Prober(lab) as prober:
-        # The first stops while it waits for a person; the approval that the second is given is not asked for again.
-        execution = lab.desk.start("failover")
-        lab.desk.token()
-        lab.desk.machine.states.stop_execution(executionArn=execution)
-        lab.desk.wait(execution)
-        for place, step in enumerate(STEPS.values()):
-            lab.inject(killed_at(step))
-            execution = lab.desk.machine.resume("failover", accept_unproven=False)
-            # The preflight stands before the question, and the answer that was lost was kept.
-            stopped = lab.run(execution, approve=place == 1)
-            stops.append(stopped.cause or "")
-        ended = lab.desk.wait(lab.desk.machine.resume("failover", accept_unproven=False))
-    return Passage(prober, ended, lab.desk.evidence("failover"), stops)
+    return passages.killed_at_every_step(lab, "failover", list(STEPS.values()))
 
 
 @pytest.fixture(scope="module")
-def failed_back(lab: Switching, failed_over: Passage) -> Passage:
+def released(lab: Switching, failed_over: Passage) -> Passage:
     assert failed_over.ended.succeeded, failed_over.ended
-    with Prober(lab) as prober:
-        ended = lab.run(lab.desk.start("failback"))
-    return Passage(prober, ended, lab.desk.evidence("failback"))
+    return passages.released(lab)
 
 
 @pytest.fixture(scope="module")
-def silent(lab: Switching, failed_back: Passage) -> Passage:
-    """The primary cannot be called and replicates no more, yet takes writes; its guard reads the epochs by itself."""
+def failed_back(lab: Switching, released: Passage) -> Passage:
+    assert not released.ended.succeeded
+    return passages.killed_at_every_step(lab, "failback", list(STEPS_BACK.values()))
+
+
+@pytest.fixture(scope="module")
+def restored(lab: Switching, failed_back: Passage) -> tuple[Heartbeat | None, Heartbeat | None]:
     assert failed_back.ended.succeeded, failed_back.ended
-    with psycopg.connect(lab.instance(RECOVERY)["dsn"], autocommit=True) as standby:
-        standby.execute("ALTER SYSTEM SET primary_conninfo = ''")
-        standby.execute("SELECT pg_reload_conf()")
-        wait_for("the end of replication", lambda: None if _receiving(standby) else True)
-    lost = [uuid4() for _ in range(7)]
-    with psycopg.connect(lab.master(PRIMARY), autocommit=True) as connection:
-        for number, key in enumerate(lost):
-            connection.execute(ACCOUNT, (key, f"+9199000000{number:02}"))
-    lab.cloud.press("silence-region", PRIMARY)
-    with Prober(lab) as prober, _Ticks(lab):
-        ended = lab.run(lab.desk.start("failover"))
-    unreported = _command(lab, "failover", "reconcile", _operation(ended), "--environment", "local", "--json")
-    lab.cloud.press("hear-region", PRIMARY)
-    found = {
-        "unreported": unreported.exit_code,
-        "report": _command(lab, "failover", "reconcile", _operation(ended), "--environment", "local", "--json"),
-    }
-    records = [each for each in lab.desk.evidence("failover") if _operation(ended) in str(each.ran_by)]
-    return Passage(prober, ended, records, lost=lost, found=found)
+    return passages.restored_from_the_other_region(lab)
 
 
-def _receiving(standby: psycopg.Connection[Any]) -> bool:
-    return bool(standby.execute("SELECT FROM pg_stat_wal_receiver").fetchall())
+@pytest.fixture(scope="module")
+def silent(lab: Switching, restored: object) -> Passage:
+    del restored  # from the primary that is left now
+    return passages.silenced(lab)
 
 
-def _operation(ended: Ended) -> str:
-    return ended.execution.rpartition(":")[2]
+@pytest.fixture(scope="module")
+def cut_off(lab: Switching, silent: Passage) -> Passage:
+    assert silent.ended.succeeded, silent.ended
+    back = lab.run(lab.desk.start("failback"))
+    assert back.succeeded, back
+    return passages.cut_off(lab)
 
 
-class _Ticks:
-    """The primary's guard each minute of the lab's clock, started from inside its region as EventBridge does."""
-
-    def __init__(self, lab: Switching) -> None:
-        self._lab = lab
-
-    def __enter__(self) -> None:
-        events = self._lab.cloud.clients(PRIMARY).events
-        events.put_rule(Name="tick", EventPattern=json.dumps({"source": ["lab.tick"]}))
-        arn = f"arn:aws:lambda:{PRIMARY}:{self._lab.cloud.account}:function:{self._lab.names.guard_name}"
-        events.put_targets(Rule="tick", Targets=[{"Id": "guard", "Arn": arn}])
-        self._stop = threading.Event()
-
-        def run() -> None:
-            while not self._stop.wait(60 * CLOCK):
-                events.put_events(Entries=[{"Source": "lab.tick", "DetailType": "tick", "Detail": "{}"}])
-
-        self._thread = threading.Thread(target=run, name="ticks", daemon=True)
-        self._thread.start()
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join(10)
+def stopped_where_it_was_killed(passage: Passage, steps: dict[str, str], direction: str) -> bool:
+    """Each stop names the step, and the command that goes on."""
+    return all(
+        f"stopped at {state}: States.Timeout" in cause and f"dr {direction} --environment local --resume" in cause
+        for state, cause in zip(steps, passage.stops, strict=True)
+    )
 
 
-def _command(lab: Switching, *arguments: str) -> Any:
-    environment = {name: value for name, value in lab.cloud.environment.items() if name.startswith("AWS_")}
-    return CliRunner().invoke(app, list(arguments), env=environment)
-
-
-def test_machine_that_is_killed_at_every_step_goes_on_to_its_end(failed_over: Passage) -> None:
-    for state, cause in zip(STEPS, failed_over.stops, strict=True):
-        assert f"stopped at {state}: States.Timeout" in cause
-        assert "dr failover --environment local --resume" in cause
+def test_failover_that_is_killed_at_every_step_goes_on_to_its_end(failed_over: Passage) -> None:
+    assert stopped_where_it_was_killed(failed_over, STEPS, "failover"), failed_over.stops
     assert failed_over.ended.succeeded, failed_over.ended
 
 
-def test_two_databases_never_take_writes_at_a_time(failed_over: Passage, failed_back: Passage, silent: Passage) -> None:
-    for passage in (failed_over, failed_back, silent):
+def test_failback_that_is_killed_at_every_step_goes_on_to_its_end(failed_back: Passage) -> None:
+    assert stopped_where_it_was_killed(failed_back, STEPS_BACK, "failback"), failed_back.stops
+    assert failed_back.ended.succeeded, failed_back.ended
+
+
+def test_machine_that_is_killed_while_it_explains_ends_with_the_bare_cause(released: Passage) -> None:
+    assert released.stops[0] == "the lab lets lambda:failover-step go wrong"
+
+
+def test_failback_whose_copy_falls_behind_takes_the_freeze_of_writes_back(released: Passage) -> None:
+    assert "stopped at Release" in released.stops[1]
+    assert released.ended.error == "NotCaughtUpError"
+    assert "begin anew with: dr failback" in (released.ended.cause or "")
+    taken = released.prober.accepted
+    frozen = [each for each in taken[RECOVERY] if released.found["frozen"] < each < released.found["frozen"] + 1]
+    assert not frozen  # nobody could write while the copy was waited for
+    assert "ReadOnlySqlTransaction" in released.prober.refused[RECOVERY]
+    assert max(taken[RECOVERY]) > released.found["frozen"] + 1
+    assert not taken[PRIMARY]
+
+
+def test_failback_that_was_released_leaves_no_record(released: Passage) -> None:
+    assert released.records == []
+
+
+def test_two_databases_never_take_writes_at_a_time(
+    failed_over: Passage, released: Passage, failed_back: Passage, silent: Passage
+) -> None:
+    for passage in (failed_over, released, failed_back, silent):
         assert passage.prober.both == 0
+    for passage in (failed_over, failed_back, silent):
         assert min(len(times) for times in passage.prober.accepted.values()) > 0, passage.prober.refused
 
 
@@ -196,6 +137,26 @@ def test_failback_makes_the_region_that_was_left_a_standby_again(lab: Switching,
     assert {"duskspendr-local-retired-2", "duskspendr-local-replica-retired-3"} <= identifiers
 
 
+def test_new_primary_has_the_settings_of_the_one_it_replaced(lab: Switching, failed_back: Passage) -> None:
+    del failed_back
+    rds = lab.cloud.clients(PRIMARY).rds
+    names = (lab.names.instance_identifier, f"{lab.names.instance_identifier}-retired-2")
+    new, old = (rds.describe_db_instances(DBInstanceIdentifier=name)["DBInstances"][0] for name in names)
+    for setting in ("DBParameterGroups", "MaxAllocatedStorage", "CACertificateIdentifier", "MultiAZ"):
+        assert new.get(setting) == old.get(setting), setting
+    assert new.get("BackupRetentionPeriod") == AUTOMATED_BACKUP_RETENTION_DAYS
+    assert new.get("PreferredBackupWindow") == BACKUP_WINDOW
+    assert new.get("PreferredMaintenanceWindow") == MAINTENANCE_WINDOW
+
+
+def test_new_primary_can_be_restored_from_its_backups_in_the_other_region(
+    restored: tuple[Heartbeat | None, Heartbeat | None],
+) -> None:
+    wanted, found = restored
+    assert wanted is not None
+    assert found == wanted
+
+
 def test_service_and_pulse_are_where_the_primary_is(lab: Switching, silent: Passage) -> None:
     del silent
     assert lab.tasks(RECOVERY) == 1
@@ -221,7 +182,7 @@ def test_rows_that_only_the_old_primary_has_are_reported_to_the_row(silent: Pass
 
 def test_dry_run_tells_what_stands_against_it(lab: Switching, silent: Passage) -> None:
     del silent
-    answer = _command(lab, "failover", "--environment", "local", "--dry-run", "--json")
+    answer = command(lab, "failover", "--environment", "local", "--dry-run", "--json")
     assert answer.exit_code == 1
     told = json.loads(answer.output)
     assert told["blocked"]
@@ -230,13 +191,43 @@ def test_dry_run_tells_what_stands_against_it(lab: Switching, silent: Passage) -
 
 def test_nothing_is_resumed_after_an_operation_that_succeeded(lab: Switching, silent: Passage) -> None:
     del silent
-    answer = _command(lab, "failover", "--environment", "local", "--resume")
+    answer = command(lab, "failover", "--environment", "local", "--resume")
     assert answer.exit_code == 2
     assert "succeeded" in answer.output
 
 
 def test_unknown_environment_is_one_clear_line(lab: Switching) -> None:
-    answer = _command(lab, "failover", "--environment", "nowhere")
+    answer = command(lab, "failover", "--environment", "nowhere")
     assert answer.exit_code == 2
     assert "Traceback" not in answer.output
     assert "RecoveryStandby is deployed" in answer.output
+
+
+def rows_only_in(lab: Switching, table: str) -> set[UUID]:
+    """Keys that the first region's database has and the other has not."""
+    found: list[set[Any]] = []
+    for region in (PRIMARY, RECOVERY):
+        with psycopg.connect(lab.instance(region)["dsn"]) as connection:
+            found.append({key for (key,) in connection.execute(SQL("SELECT id FROM {}").format(Identifier(table)))})
+    return found[0] - found[1]
+
+
+def test_primary_that_is_cut_off_takes_writes_until_its_guard_has_had_a_turn(lab: Switching, cut_off: Passage) -> None:
+    assert cut_off.ended.succeeded, cut_off.ended
+    assert cut_off.prober.both > 0  # which decision 21 says is not prevented
+    assert cut_off.prober.newest(PRIMARY) > cut_off.found["returned"]
+    assert cut_off.prober.newest(PRIMARY) < cut_off.found["fenced"]
+    assert "ReadOnlySqlTransaction" in cut_off.prober.refused[PRIMARY]
+    assert lab.guard(PRIMARY, action="look")["database"]["fenced"]
+
+
+def test_guard_of_a_region_that_is_back_needs_seconds(cut_off: Passage) -> None:
+    assert cut_off.found["turn_seconds"] < 10
+
+
+def test_what_was_acknowledged_while_cut_off_is_reported_to_the_row(lab: Switching, cut_off: Passage) -> None:
+    assert cut_off.found["unreported"] == 1
+    report = Reconciliation.model_validate(json.loads(cut_off.found["report"].output)["report"])
+    missing = {table.table.rpartition(".")[2]: {UUID(key) for (key,) in table.missing} for table in report.tables}
+    assert missing["users"] == set(cut_off.lost)
+    assert missing["probes"] == rows_only_in(lab, "probes") > set()

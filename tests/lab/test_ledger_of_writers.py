@@ -82,6 +82,27 @@ def test_write_in_doubt_may_be_there_or_not(ledger: Ledger, *, present: bool) ->
     assert (found.in_doubt, found.in_doubt_present) == (1, int(present))
 
 
+def test_write_that_a_read_only_server_refused_is_not_in_doubt(path: Path) -> None:
+    file = LedgerFile(path)
+    file.refused(5432, "25006", "cannot execute INSERT in a read-only transaction", purchase(3))
+    found = compare(read_ledgers([path]), [purchase(each) for each in range(3)])
+    assert found.passed
+    assert (found.refused, found.in_doubt) == (1, 0)
+
+
+def test_write_that_was_refused_and_is_there_all_the_same_is_found(path: Path) -> None:
+    LedgerFile(path).refused(5432, "25006", "cannot execute INSERT in a read-only transaction", purchase(3))
+    found = compare(read_ledgers([path]), [purchase(each) for each in range(4)])
+    assert not found.passed
+    assert found.contradicted == ("ledger:w/1/3",)
+
+
+def test_write_that_lost_its_server_stays_in_doubt(path: Path) -> None:
+    LedgerFile(path).refused(None, "57P01", "terminating connection due to administrator command", purchase(3))
+    found = compare(read_ledgers([path]), [purchase(each) for each in range(3)])
+    assert (found.refused, found.in_doubt) == (0, 1)
+
+
 def test_loss_after_the_time_until_which_all_was_to_be_kept_is_explained(ledger: Ledger) -> None:
     found = compare(ledger, [purchase(0)], kept_until=datetime.now(UTC) - timedelta(hours=1))
     assert found.passed
@@ -180,4 +201,6 @@ class TestWritersOnARealServer:
         with Writers(cluster.dsn(), tmp_path, count=1) as writers:
             refused = wait_for("the refusal", lambda: writers.ledger().refusals or None)
         assert refused[0].sqlstate == "25006"
-        assert writers.ledger().acknowledged == []
+        ledger = writers.ledger()  # they have ended, so that none is under way
+        assert ledger.acknowledged == []
+        assert all(each.refused for each in ledger.writes.values())

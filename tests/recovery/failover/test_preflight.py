@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from recovery.failover.fence import DatabaseState
-from recovery.failover.messages import approval_message
+from recovery.failover.messages import approval_message, stopped_message
 from recovery.failover.preflight import Direction, InstanceFacts, Preflight, SiteFacts, plan
 from recovery.heartbeat import Heartbeat
+from recovery.names import RELEASED
 
 NOW = datetime(2026, 11, 1, 6, tzinfo=UTC)
 OLD, NEW = "ap-south-1", "ap-southeast-1"
@@ -85,6 +86,7 @@ def test_what_would_break_the_promotion_blocks_it(changes: dict[str, Any], said:
         ({"old": False, "lag": timedelta(hours=2)}, "more than the RPO"),
         ({"instance": {"version": "18.7"}}, "engine 18.7 would replace 18.6"),
         ({"instance": {"instance_class": "db.t4g.medium"}}, "capacity differs"),
+        ({"instance": {"status": "backing-up"}}, "waits until that is done"),
     ],
 )
 def test_what_a_person_has_to_weigh_does_not_block_it(changes: dict[str, Any], said: str) -> None:
@@ -100,5 +102,18 @@ def test_message_says_the_loss_and_holds_both_commands() -> None:
     assert "dr failover cancel --environment prod TOKEN" in text
 
 
-def test_plan_of_a_failback_ends_with_a_new_standby() -> None:
-    assert "new replica in" in plan(Facts(direction="failback").look())[-1]
+def test_plan_of_a_failback_ends_with_new_copies() -> None:
+    last = plan(Facts(direction="failback").look())[-1]
+    assert "new replica in" in last
+    assert "automated backups of" in last
+
+
+def test_operation_that_stopped_is_told_with_the_command_that_resumes() -> None:
+    assert "go on with: dr failback --environment prod --resume" in stopped_message(
+        "prod", "failback", "Fence", "error", "why"
+    )
+
+
+def test_failback_that_was_released_is_told_to_begin_anew_and_not_to_resume() -> None:
+    text = stopped_message("prod", "failback", RELEASED, "NotCaughtUpError", "behind")
+    assert text.endswith("begin anew with: dr failback --environment prod")
