@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 
-from lab.documented import Documented
 from recovery.checks.outcome import Measurement
 from recovery.evidence import CheckRecord, Evidence, ObjectiveResult, judge, this_operator
 from recovery.objectives import Tier
@@ -43,7 +42,6 @@ def evidence_of(
     *,
     objectives: Sequence[ObjectiveResult],
     checks: Sequence[CheckRecord],
-    documented: Sequence[Documented] = (),
     notes: Sequence[str] = (),
     region: str | None = None,
     instance: str | None = None,
@@ -61,7 +59,7 @@ def evidence_of(
         objectives=tuple(objectives),
         checks=tuple(checks),
         versions=versions(),
-        notes=(LAB_NOTE, *(each.sentence for each in documented), *notes),
+        notes=(LAB_NOTE, *notes),
     )
 
 

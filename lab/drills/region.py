@@ -17,10 +17,10 @@ from psycopg.conninfo import make_conninfo
 
 from lab import workload
 from lab.cloud import Cloud, LabError
-from lab.deployment import Deployment, bootstrap, deploy, synthesize
-from lab.documented import REPLICATED_BACKUPS
+from lab.deployment import Deployment
 from lab.drill import master_dsn
 from lab.drills.record import ENVIRONMENT, check_record, evidence_of
+from lab.drills.stage import deploy_stage
 from lab.executions import execute
 from lab.failover import Desk
 from lab.polling import wait_for
@@ -95,12 +95,7 @@ class Stage:
 
 def set_up(cloud: Cloud, timeline: Timeline) -> Stage:
     """Deploy everything, fill the database, take its manifest."""
-    with timeline.step("Synthesize environment local"):
-        assembly = synthesize(cloud)
-    with timeline.step("Bootstrap both regions"):
-        bootstrap(cloud, assembly)
-    with timeline.step("Deploy every stack with the cdk CLI") as step:
-        deployment = deploy(cloud, assembly, lambda text: timeline.update(step, text))
+    deployment = deploy_stage(cloud, timeline, "Deploy every stack with the cdk CLI")
     region = deployment.primary_region
     with timeline.step("Fill the database and take its manifest", region):
         with psycopg.connect(master_dsn(cloud, deployment), autocommit=True) as connection:
@@ -170,7 +165,6 @@ class RegionDrill:
             started,
             objectives=record.objectives,
             checks=(*record.checks, _lost(found, rpo), _kept(found, rpo), _refused(ledger, disaster)),
-            documented=[REPLICATED_BACKUPS],
             notes=[CLOCK_NOTE],
             region=new,
             instance=record.instance,
