@@ -10,9 +10,10 @@ from constructs import Construct
 from continuity.alarms import Missing, alarm
 from continuity.deployment import Deployment
 from continuity.lost_events import lost_events_alarm
-from continuity.replication import REPLICATION_MINUTES, RULE_ID
+from continuity.replication import REPLICATION_MINUTES
 from continuity.signals import own_metric
 from recovery import objectives
+from recovery.names import DEVICE_REPLICATION_RULE
 
 
 class DeviceSignals(Construct):
@@ -103,7 +104,11 @@ class DeviceSignals(Construct):
                 metric=cloudwatch.Metric(
                     namespace="AWS/S3",
                     metric_name=name,
-                    dimensions_map={"SourceBucket": source, "DestinationBucket": destination, "RuleId": RULE_ID},
+                    dimensions_map={
+                        "SourceBucket": source,
+                        "DestinationBucket": destination,
+                        "RuleId": DEVICE_REPLICATION_RULE,
+                    },
                     statistic=statistic,
                     period=Duration.minutes(5),
                 ),
