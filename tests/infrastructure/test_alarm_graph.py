@@ -277,6 +277,8 @@ def test_notifier_may_do_what_it_does_and_no_more(region: Region) -> None:
         "logs:PutLogEvents",
         "secretsmanager:GetSecretValue",
         "sns:Publish",
+        "sqs:GetQueueAttributes",
+        "sqs:GetQueueUrl",
         "sqs:SendMessage",
     }
 
