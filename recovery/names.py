@@ -119,11 +119,6 @@ class Names:
         return f"{self.prefix}-chat"
 
     @property
-    def notifier_name(self) -> str:
-        """The function of a region that turns alarms into messages."""
-        return f"{self.prefix}-notifier"
-
-    @property
     def routing_key_name(self) -> str:
         """The secret of a region that holds PagerDuty's routing key; whoever deploys fills it."""
         return f"{self.prefix}/pagerduty/routing-key"

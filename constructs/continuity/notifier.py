@@ -101,7 +101,6 @@ class Notifier(Construct):
             "Function",
             deployment=self._deployment,
             package="notify",
-            name=names.notifier_name,
             description="Turns alarms and events into messages for people, and delivers them",
             timeout=NOTIFIER_TIMEOUT,
             environment={
