@@ -40,7 +40,7 @@ def _publish(output: str) -> None:
                 for metric in directive["Metrics"]:
                     for value in _values(said[metric["Name"]]):
                         hooks.record_metric(directive["Namespace"], metric["Name"], value, dimensions)
-    hooks.evaluate_alarms()
+                    hooks.evaluate_alarms_on(directive["Namespace"], metric["Name"])
 
 
 def _values(value: object) -> list[float]:

@@ -226,9 +226,11 @@ def record_metric(namespace: str, name: str, value: float, dimensions: Mapping[s
     _cloudwatch.record_metric(namespace, name, value, "None", dict(dimensions))
 
 
-def evaluate_alarms() -> None:
-    """Look at every alarm of the current account and region, as the emulator does with each value put by its API."""
-    _cloudwatch._evaluate_all_alarms()
+def evaluate_alarms_on(namespace: str, name: str) -> None:
+    """Look at the alarms of the current account and region that stand on a metric."""
+    for alarm in list(_cloudwatch._alarms.values()):
+        if (alarm.get("Namespace"), alarm.get("MetricName")) == (namespace, name):
+            _cloudwatch._evaluate_alarm(alarm)
 
 
 def put_composite_alarm(alarm: Properties) -> None:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -78,8 +78,8 @@ def region(request: pytest.FixtureRequest, assembly: Assembly) -> Region:
 
 def members_of(composite: Json, region: Region) -> set[str]:
     """The subjects that a composite's rule names."""
-    rule = composite["AlarmRule"]
-    parts = rule["Fn::Join"][1] if isinstance(rule, dict) else [rule]
+    rule: Any = composite["AlarmRule"]
+    parts: list[Any] = [rule] if isinstance(rule, str) else rule["Fn::Join"][1]
     found: set[str] = set()
     prefix = f"duskspendr-{region.assembly.environment}-"
     for part in parts:
@@ -91,7 +91,7 @@ def members_of(composite: Json, region: Region) -> set[str]:
 
 
 def as_list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
+    return cast(list[Any], value) if isinstance(value, list) else [value]
 
 
 def services(statement: Json) -> set[str]:

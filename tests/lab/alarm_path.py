@@ -9,8 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+from continuity.lambda_code import staged_code
 from lab.cloud import Cloud, LabError
 from lab.deployment import STAGE, synthesize
 from recovery.names import PRIMARY_REGION, RECOVERY_REGION, Names
@@ -113,7 +114,9 @@ class AlarmPath:
         )
         prefix = self.names.alarm_name("")
         return {
-            str(each["AlarmName"]).removeprefix(prefix): dict(each) for page in pages for each in page["MetricAlarms"]
+            each.get("AlarmName", "").removeprefix(prefix): dict(each)
+            for page in pages
+            for each in page["MetricAlarms"]
         }
 
     def mail(self, region: str) -> list[str]:
@@ -122,8 +125,8 @@ class AlarmPath:
         while True:
             found = sqs.receive_message(QueueUrl=self.mailboxes[region], MaxNumberOfMessages=10).get("Messages", [])
             for each in found:
-                kept.append(json.loads(each["Body"])["Message"])
-                sqs.delete_message(QueueUrl=self.mailboxes[region], ReceiptHandle=each["ReceiptHandle"])
+                kept.append(json.loads(each.get("Body", ""))["Message"])
+                sqs.delete_message(QueueUrl=self.mailboxes[region], ReceiptHandle=each.get("ReceiptHandle", ""))
             if not found:
                 return kept
 
@@ -133,7 +136,8 @@ class AlarmPath:
             for value in self.templates[region]["Resources"].values()
             if value["Type"] == "AWS::Lambda::Function"
         ][:1]
-        s3, bucket = self.cloud.clients(region).s3, f"{CODE}-{region}"
+        s3: Any = self.cloud.clients(region).s3
+        bucket = f"{CODE}-{region}"
         s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": region})
         folder = Path(code["Folder"])
         archive = shutil.make_archive(str(self.cloud.folder / CODE), "zip", folder)
@@ -153,7 +157,10 @@ class AlarmPath:
 
     def _create(self, region: str) -> None:
         formation, name = self.cloud.clients(region).cloudformation, "alarm-path"
-        formation.create_stack(StackName=name, TemplateBody=json.dumps(self.templates[region]))
+        bucket = f"{CODE}-{region}"
+        body = json.dumps(self.templates[region]).encode()
+        self.cloud.clients(region).s3.put_object(Bucket=bucket, Key="template.json", Body=body)
+        formation.create_stack(StackName=name, TemplateURL=f"{self.cloud.endpoint}/{bucket}/template.json")
 
         def status() -> str:
             return str(formation.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"])
@@ -195,26 +202,23 @@ def _reduced(template: Json, region: str, names: Names, pagerduty_url: str) -> J
             variables = resource["Properties"]["Environment"]["Variables"]
             if "PAGERDUTY_URL" in variables:
                 variables["PAGERDUTY_URL"] = pagerduty_url
-            resource["Properties"]["Code"] = {"Folder": str(_code_folder())}
+            resource["Properties"]["Code"] = {"Folder": str(staged_code()[0])}
     return {"Resources": kept}
-
-
-def _code_folder() -> Path:
-    from continuity.lambda_code import staged_code
-
-    return staged_code()[0]
 
 
 def _without_strangers(value: Any, known: set[str], region: str, account: str) -> Any:
     if isinstance(value, list):
-        return [_without_strangers(each, known, region, account) for each in value]
+        return [_without_strangers(each, known, region, account) for each in cast(list[Any], value)]
     if not isinstance(value, dict):
         return value
-    if set(value) == {"Ref"}:
-        pseudo = {"AWS::Region": region, "AWS::AccountId": account, "AWS::Partition": "aws", "AWS::URLSuffix": "x"}
-        return pseudo.get(value["Ref"], value if value["Ref"] in known else f"elsewhere-{value['Ref']}")
-    if set(value) == {"Fn::GetAtt"}:
-        return value if value["Fn::GetAtt"][0] in known else f"elsewhere-{'-'.join(value['Fn::GetAtt'])}"
-    if set(value) == {"Fn::ImportValue"}:
-        return f"elsewhere-{re.sub(r'[^A-Za-z0-9]', '-', str(value['Fn::ImportValue']))}"
-    return {key: _without_strangers(each, known, region, account) for key, each in value.items()}
+    mapping = cast(Json, value)
+    match next(iter(mapping.items()), None):
+        case ("Ref", name):
+            pseudo = {"AWS::Region": region, "AWS::AccountId": account, "AWS::Partition": "aws", "AWS::URLSuffix": "x"}
+            return pseudo.get(name, mapping if name in known else f"elsewhere-{name}")
+        case ("Fn::GetAtt", [name, attribute]):
+            return mapping if name in known else f"elsewhere-{name}-{attribute}"
+        case ("Fn::ImportValue", name):
+            return f"elsewhere-{re.sub('[^A-Za-z0-9]', '-', str(name))}"
+        case _:
+            return {key: _without_strangers(each, known, region, account) for key, each in mapping.items()}

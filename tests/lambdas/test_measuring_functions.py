@@ -14,6 +14,7 @@ from lambdas.measure_region.handler import handler as measure_region
 from lambdas.measure_replica.handler import handler as measure_replica
 from lambdas.review_evidence.handler import handler as review_evidence
 from recovery.database import Connection
+from recovery.evidence import Evidence
 from tests.emitters import EMITTERS, emitted_by
 from tests.recovery.evidence_files import FolderStore, a_record, store_record
 
@@ -145,7 +146,11 @@ def evidence(bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fo
     del bucket
     store = FolderStore(tmp_path)
     monkeypatch.setenv("DATABASE_IDENTIFIER", "money")
-    monkeypatch.setattr("lambdas.review_evidence.handler.evidence_bucket", lambda _: store)
+
+    def found(_: object) -> FolderStore:
+        return store
+
+    monkeypatch.setattr("lambdas.review_evidence.handler.evidence_bucket", found)
     return store
 
 
@@ -177,10 +182,10 @@ def test_restores_of_the_other_region_prove_nothing_here(
 def test_failover_that_passed_is_the_test_of_the_region(
     evidence: FolderStore, context: Any, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        "tests.recovery.evidence_files.a_record",
-        lambda number, passed: a_record(number, passed=passed).model_copy(update={"drill": "failover"}),
-    )
+    def a_failover(number: int, *, passed: bool) -> Evidence:
+        return a_record(number, passed=passed).model_copy(update={"drill": "failover"})
+
+    monkeypatch.setattr("tests.recovery.evidence_files.a_record", a_failover)
     store_record(evidence, 1)
     review_evidence({}, context)
     found = emitted_by("review_evidence", capsys.readouterr().out)

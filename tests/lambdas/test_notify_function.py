@@ -89,8 +89,17 @@ def topics(bucket: str, pager: PagerDuty, monkeypatch: pytest.MonkeyPatch) -> To
         monkeypatch.setenv(name, value)
     aws.cloudwatch.cache_clear()
     monkeypatch.setattr("lambdas.notify.handler.sns", lambda: topics)
-    monkeypatch.setattr("lambdas.notify.handler.routing_key", lambda *_: KEY)
+    put_key(monkeypatch, KEY)
     return topics
+
+
+def put_key(monkeypatch: pytest.MonkeyPatch, key: str | None) -> None:
+    """Let the secret hold this."""
+
+    def found(*_: object) -> str | None:
+        return key
+
+    monkeypatch.setattr("lambdas.notify.handler.routing_key", found)
 
 
 def told(name: str = "heartbeat-stopped", *, state: str = "ALARM", before: str = "OK") -> dict[str, Any]:
@@ -183,7 +192,7 @@ def test_without_a_key_the_mail_says_so_and_the_canary_does_not_arrive(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr("lambdas.notify.handler.routing_key", lambda *_: None)
+    put_key(monkeypatch, None)
     handler(told(), context)
     assert f"put its routing key into the secret {SECRET}" in topics.to("messages")[0]["Message"]
     handler(told("canary"), context)
