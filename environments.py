@@ -28,8 +28,11 @@ from settings import (
 # AWS Backup fails a snapshot that starts in an RDS window or up to this long before one.
 MINUTES_CLEAR_OF_WINDOW = 60
 
-# PagerDuty takes alarms by e-mail, which needs no secret in the settings.
+# By e-mail goes every message, and what is wrong with the notifier itself: PagerDuty takes pages by e-mail, too.
 ON_CALL = "oncall@duskspendr.app"
+# Of accounts in the EU it is https://events.eu.pagerduty.com/v2/enqueue.
+PAGERDUTY = "https://events.pagerduty.com/v2/enqueue"
+RUNBOOKS = "https://runbooks.duskspendr.app"
 
 LogRetentionDays = Literal[1, 7, 30, 90, 365]
 
@@ -61,6 +64,8 @@ class Environment:
     domain_name: str | None = None
     domain: Domain | None = None
     alarm_emails: tuple[str, ...] = ()
+    pagerduty_url: str = PAGERDUTY
+    runbooks_url: str = RUNBOOKS
     log_retention_days: LogRetentionDays = 90
     evidence_retention_days: int = 90
     optional_checks: tuple[str, ...] = ()
@@ -114,6 +119,14 @@ class Environment:
             found=self.sign_in and self.sign_in.issuer,
             action="Nobody could sign in to restore once that region is lost: name another, or none.",
         )
+        for name, pattern in (("pagerduty_url", r"https://\S+"), ("runbooks_url", r"https://\S*[^\s/]")):
+            require(
+                bool(re.fullmatch(pattern, cast(str, getattr(self, name)))),
+                f"{name} of {self.name}",
+                expected="an address that begins with https:// and ends without a slash",
+                found=getattr(self, name),
+                action="A message that leads nowhere helps nobody at 3 a.m.: correct it.",
+            )
         self._require_snapshots_clear_of_windows()
 
     def _require_snapshots_clear_of_windows(self) -> None:

@@ -20,6 +20,8 @@ DATABASE_NAME = "duskspendr"
 DATABASE_PORT = 5432
 # The description of the rule that lets clients into the database: a failover removes it and writes it anew.
 CLIENTS_RULE = "PostgreSQL from clients"
+# The rule that copies device backups to the recovery region; S3 reports its metrics by this name.
+DEVICE_REPLICATION_RULE = "ToRecoveryRegion"
 MASTER_USER = "duskspendr_admin"
 CA_CERTIFICATE = "rds-ca-rsa2048-g1"
 LOG_EXPORTS = ("postgresql", "upgrade")
@@ -106,8 +108,23 @@ class Names:
 
     @property
     def alarm_topic_name(self) -> str:
-        """The topic of a region that on-call subscribes to."""
+        """The topic of a region that alarms and events are published to; the notifier reads them there."""
         return f"{self.prefix}-alarms"
+
+    @property
+    def message_topic_name(self) -> str:
+        """The topic of a region that on-call subscribes to by e-mail: messages for people."""
+        return f"{self.prefix}-messages"
+
+    @property
+    def chat_topic_name(self) -> str:
+        """The topic of a region that Amazon Q Developer subscribes to: the same messages in its schema."""
+        return f"{self.prefix}-chat"
+
+    @property
+    def routing_key_name(self) -> str:
+        """The secret of a region that holds PagerDuty's routing key; whoever deploys fills it."""
+        return f"{self.prefix}/pagerduty/routing-key"
 
     @property
     def state_machine_name(self) -> str:

@@ -79,9 +79,10 @@ NEWEST_RECOVERY_POINT_MAX_AGE = SNAPSHOT_INTERVAL + 2 * SNAPSHOT_COMPLETION_WIND
 # AWS Backup deletes within 8 hours after a recovery point's expiry.
 # https://docs.aws.amazon.com/aws-backup/latest/devguide/deleting-backups.html
 DELETION_ALLOWANCE = timedelta(hours=8)
-# Both vaults are looked through once a day, at noon of the product's people (UTC+5:30), when the night's snapshots,
-# copies and deletions are over.
-RECOVERY_POINT_REVIEW_SCHEDULE = "cron(0 7 * * ? *)"
+# Both vaults are looked through twice a day: at noon of the product's people (UTC+5:30), when the night's snapshots,
+# copies and deletions are over, and twelve hours later, so that an alarm over a day always has a newer look.
+RECOVERY_POINT_REVIEW_SCHEDULE = "cron(0 7,19 * * ? *)"
+RECOVERY_POINT_REVIEW_INTERVAL = timedelta(hours=12)  # of RECOVERY_POINT_REVIEW_SCHEDULE
 
 # The monthly drill, after the monthly snapshot and its copy have had a day to finish; the recovery region's own a day
 # later, so that a fault of the first is known before the second runs.
@@ -115,13 +116,32 @@ GUARD_TURN = 2 * HEARTBEAT_INTERVAL
 FAILOVER_CATCH_UP = timedelta(minutes=5)
 PILOT_LIGHT_TASKS = 1
 
+# How long an alarm that may follow from another waits for that one to speak first, and rests after it fell silent.
+CAUSE_WAIT = timedelta(minutes=2)
+CAUSE_REST = timedelta(minutes=5)
 # When alarms speak. Silence of the pulse: five beats, more than an automatic failover of the instance takes (60-120 s)
 # and a small part of the RPO it measures.
 HEARTBEAT_SILENCE = 5 * HEARTBEAT_INTERVAL
 # The replica is late at half the RPO, while there is still time to act; RDS reports up to 5 min for an idle source.
 REPLICA_LAG_ALARM = FULL_RPO / 2
+# The recovery region stops hearing the primary: twice what counts as silence there, which then speaks first.
+PRIMARY_SILENCE = 2 * HEARTBEAT_SILENCE
+# Replicated automated backups are the other copy of the RPO: late when the replica would be.
+REPLICATED_BACKUP_ALARM = FULL_RPO / 2
+# How often each region is measured: half a sixth of the shortest RTO, so that two looks in a row are no delay.
+MEASUREMENT_INTERVAL = timedelta(minutes=5)
 # A fault of the application is an alarm, and undoes a deployment, after a sixth of its RTO.
 DEPLOYMENT_FAULT_MINUTES = int(APPLICATION.rto.total_seconds() // 60) // 6
+# Users wait: the 90th percentile of the answers. The number is our own, no row of the spec.
+ANSWER_TIME_ALARM = timedelta(seconds=2)
+ANSWER_TIME_PERCENTILE = 90
+# Connections are nearly used up while somebody can still sign in to look. The number is our own.
+CONNECTIONS_ALARM_PERCENT = 80
+# PostgreSQL stops taking writes near 2.1 billion transactions without a freeze; AWS advises to act at one billion.
+# https://aws.amazon.com/blogs/database/implement-an-early-warning-system-for-transaction-id-wraparound-in-amazon-rds-for-postgresql/
+TRANSACTION_ID_ALARM = 1_000_000_000
+# What a replica that stopped keeps back on the primary, as a share of its storage. RDS grows it at a tenth free.
+REPLICATION_SLOT_ALARM_FRACTION = 0.1
 # RDS grows the storage itself when a tenth is free: half of that means that growing has failed.
 FREE_STORAGE_ALARM_FRACTION = 0.05
 
@@ -134,3 +154,19 @@ DEVICE_WATCH_INTERVAL = timedelta(hours=6)  # of DEVICE_WATCH_SCHEDULE
 # A phone that is off for two days is nothing; a fifth of all that should be there is a fault of ours. The number is
 # our own, no row of the spec.
 LATE_DEVICES_ALARM_PERCENT = 20
+# S3 Replication Time Control offers exactly this value, for the time and for the metric's threshold.
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication-time-control.html
+DEVICE_REPLICATION_TIME = timedelta(minutes=15)
+
+# Proofs. A restore is proven monthly in each region, the loss of a region exercised quarterly (the spec's "Verification
+# Plan" names both): the longest month or quarter, and some days for a test that has to be repeated.
+RESTORE_PROOF_MAX_AGE = timedelta(days=35)
+REGION_TEST_MAX_AGE = timedelta(days=92 + 7)
+# Evidence is read again twice a day, its chain with it.
+EVIDENCE_REVIEW_INTERVAL = timedelta(hours=12)
+EVIDENCE_REVIEW_SCHEDULE = "cron(30 7,19 * * ? *)"
+
+# The canary: an alarm that is meant to speak, all the way to on-call's tools. Three that do not arrive are silence, and
+# three quarters of an hour is still within every RTO but tier 2's, whose own alarms do not wait for a canary.
+CANARY_INTERVAL = timedelta(minutes=15)
+CANARY_SILENCE = 3 * CANARY_INTERVAL

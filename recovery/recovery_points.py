@@ -19,6 +19,8 @@ Kind = Literal["expired", "overdue", "incomplete", "warned", "stuck", "stopped",
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 USABLE = {"COMPLETED", "AVAILABLE"}
+# What should be gone, and is paid for until somebody removes it.
+COSTING: tuple[Kind, ...] = ("expired", "overdue", "stuck", "stopped", "left_over")
 _FAILED = {"FAILED", "ABORTED", "EXPIRED", "PARTIAL"}
 _UNFINISHED = {"CREATED", "PENDING", "RUNNING", "ABORTING"}
 _WRONG_STATUSES: dict[str, tuple[Kind, str]] = {
@@ -117,7 +119,14 @@ class Review(BaseModel):
 
     vault: str
     points: int
+    newest_age_seconds: float
+    """Of the newest recovery point that can be restored; of the vault itself while it has none."""
     findings: tuple[Finding, ...]
+
+    @property
+    def costing(self) -> int:
+        """How many findings are about something that should be gone."""
+        return sum(finding.kind in COSTING for finding in self.findings)
 
     @property
     def counts(self) -> dict[Kind, int]:
@@ -141,14 +150,27 @@ def review(inventory: Inventory, *, now: datetime) -> Review:
         *_jobs(inventory.jobs, now),
         *(finding for instance in inventory.restored_instances for finding in _restored(instance, now)),
     ]
-    return Review(vault=inventory.vault, points=len(inventory.points), findings=tuple(findings))
+    return Review(
+        vault=inventory.vault,
+        points=len(inventory.points),
+        newest_age_seconds=_newest_age(inventory, now).total_seconds(),
+        findings=tuple(findings),
+    )
+
+
+def _usable(inventory: Inventory) -> list[datetime]:
+    return [point.creation_date for point in inventory.points if point.status in USABLE]
+
+
+def _newest_age(inventory: Inventory, now: datetime) -> timedelta:
+    # A vault that was made a moment ago waits for its first snapshot.
+    return now - max(_usable(inventory), default=inventory.vault_created_at)
 
 
 def _newest(inventory: Inventory, now: datetime) -> Generator[Finding]:
-    usable = [point.creation_date for point in inventory.points if point.status in USABLE]
+    usable = _usable(inventory)
     limit = objectives.NEWEST_RECOVERY_POINT_MAX_AGE
-    # A vault that was made a moment ago waits for its first snapshot.
-    if now - max(usable, default=inventory.vault_created_at) > limit:
+    if _newest_age(inventory, now) > limit:
         found = f"the newest of {max(usable).isoformat()}" if usable else "none that can be restored"
         yield Finding(
             kind="missing",

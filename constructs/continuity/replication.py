@@ -7,10 +7,10 @@ from constructs import Construct
 
 from continuity.acknowledgement import acknowledge
 from continuity.interfaces import service_role
+from recovery.names import DEVICE_REPLICATION_RULE
+from recovery.objectives import DEVICE_REPLICATION_TIME
 
-RULE_ID = "ToRecoveryRegion"
-# S3 Replication Time Control offers exactly this value, in minutes, for the time and for the metric's threshold.
-REPLICATION_MINUTES = 15
+REPLICATION_MINUTES = int(DEVICE_REPLICATION_TIME.total_seconds() // 60)
 
 
 def replicate(
@@ -48,7 +48,7 @@ def replicate(
         role=role.role_arn,
         rules=[
             s3.CfnBucket.ReplicationRuleProperty(
-                id=RULE_ID,
+                id=DEVICE_REPLICATION_RULE,
                 status="Enabled",
                 priority=1,
                 filter=s3.CfnBucket.ReplicationRuleFilterProperty(prefix=""),

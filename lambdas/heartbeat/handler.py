@@ -6,16 +6,20 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from lambdas.shared.database import sign_in_with_iam
-from lambdas.shared.metrics import COUNT, publish
+from lambdas.shared.metrics import COUNT, PERCENT, publish
 from lambdas.shared.settings import DatabaseSettings
 from recovery.bootstrap import HEARTBEAT_ROLE
 from recovery.heartbeat import write_heartbeat
+from recovery.measurements import connections_used_percent
 
 logger = Logger()
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
-    """Append one row to the pulse. A failure raises, and shows as the function's Errors metric."""
+    """Append one row to the pulse, and measure how many connections are used.
+
+    A failure raises, and shows as the function's Errors metric.
+    """
     settings = DatabaseSettings.read()
     with sign_in_with_iam(
         host=settings.database_host,
@@ -26,6 +30,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
         application_name="duskspendr-heartbeat",
     ) as connection:
         heartbeat = write_heartbeat(connection)
+        publish(settings, {"HeartbeatWritten": (COUNT, 1), "HeartbeatSequence": (COUNT, heartbeat.sequence)})
+        publish(settings, {"ConnectionsUsedPercent": (PERCENT, connections_used_percent(connection))})
     logger.info("heartbeat written", extra={"sequence": heartbeat.sequence})
-    publish(settings, {"HeartbeatWritten": (COUNT, 1), "HeartbeatSequence": (COUNT, heartbeat.sequence)})
     return heartbeat.model_dump(mode="json")

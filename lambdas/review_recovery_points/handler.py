@@ -1,4 +1,4 @@
-"""Looks for recovery points that cannot be relied on, or that only cost; a state machine calls it every day."""
+"""Looks for recovery points that cannot be relied on, or that only cost; a state machine calls it twice a day."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -7,7 +7,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from lambdas.shared.aws import backup, rds
-from lambdas.shared.metrics import COUNT, publish
+from lambdas.shared.metrics import COUNT, SECONDS, publish
 from lambdas.shared.settings import Settings
 from recovery.recovery_points import review
 from recovery.vault_inventory import read_inventory
@@ -22,13 +22,22 @@ class ReviewSettings(Settings):
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
-    """Answer with the number of findings and their text; publish how many there are of each kind.
+    """Answer with the number of findings and their text; publish how many there are of each
+    kind, and the age of the newest recovery point.
 
     Raises botocore's ClientError: what could not be looked at is not well.
     """
     settings = ReviewSettings.read()
     found = review(read_inventory(backup(), rds(), settings.vault_name), now=datetime.now(UTC))
-    publish(settings, {f"RecoveryPoints{_camel(kind)}": (COUNT, count) for kind, count in found.counts.items()})
+    kinds = {f"RecoveryPoints{_camel(kind)}": (COUNT, float(count)) for kind, count in found.counts.items()}
+    publish(
+        settings,
+        kinds
+        | {
+            "RecoveryPointsCosting": (COUNT, found.costing),
+            "NewestRecoveryPointAgeSeconds": (SECONDS, found.newest_age_seconds),
+        },
+    )
     logger.info("recovery points reviewed", extra={"review": found.model_dump(mode="json")})
     return {"vault": found.vault, "findings": len(found.findings), "summary": found.summary}
 

@@ -14,11 +14,15 @@ from botocore.config import Config
 
 if TYPE_CHECKING:
     from mypy_boto3_backup import BackupClient
+    from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_ecs import ECSClient
+    from mypy_boto3_kms import KMSClient
     from mypy_boto3_rds import RDSClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_sns import SNSClient
 
 CONNECTIONS = 16  # as many as calls are made side by side
 
@@ -47,6 +51,30 @@ PROMPT = Config(
 def rds() -> "RDSClient":
     """Amazon RDS in this function's region."""
     return boto3.client("rds", config=BOUNDED)
+
+
+@cache
+def kms() -> "KMSClient":
+    """KMS in this function's region."""
+    return boto3.client("kms", config=BOUNDED)
+
+
+@cache
+def ecs() -> "ECSClient":
+    """ECS in this function's region."""
+    return boto3.client("ecs", config=BOUNDED)
+
+
+@cache
+def cloudwatch() -> "CloudWatchClient":
+    """CloudWatch in this function's region."""
+    return boto3.client("cloudwatch", config=BOUNDED)
+
+
+@cache
+def sns() -> "SNSClient":
+    """SNS in this function's region."""
+    return boto3.client("sns", config=BOUNDED)
 
 
 @cache

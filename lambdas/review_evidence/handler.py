@@ -1,0 +1,39 @@
+"""Reads the evidence again, twice a day: is its chain whole, and how long ago was anything proven?"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from lambdas.shared.evidence_store import evidence_bucket
+from lambdas.shared.metrics import COUNT, SECONDS, publish
+from lambdas.shared.settings import EvidenceSettings
+from recovery.evidence.ages import proof_ages
+from recovery.evidence.chain import prove
+
+logger = Logger()
+
+
+class ReviewSettings(EvidenceSettings):
+    """Whose restores count: those of this function's region."""
+
+    aws_region: str
+
+
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
+    """Publish whether the chain is broken and the ages of the proofs; one that never was is not published.
+
+    Raises botocore's errors, and pydantic's ValidationError for a damaged record: both are silence, and an alarm.
+    """
+    settings = ReviewSettings.read()
+    store, database = evidence_bucket(settings), settings.database_identifier
+    proof = prove(store, database)
+    publish(settings, {"EvidenceFaults": (COUNT, int(proof.fault is not None))})
+    ages = proof_ages(store, database, region=settings.aws_region, now=datetime.now(UTC))
+    known = {"RestoreProofAgeSeconds": ages.restore_seconds, "RegionTestAgeSeconds": ages.region_test_seconds}
+    found = {name: (SECONDS, age) for name, age in known.items() if age is not None}
+    if found:
+        publish(settings, found)
+    logger.info("evidence reviewed", extra={"records": proof.records, "fault": proof.fault, "ages": known})
+    return {"records": proof.records, "fault": proof.fault, **known}
