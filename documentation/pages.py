@@ -1,0 +1,93 @@
+"""From docs/ to the pages that the site is built of: markers are filled, links out of docs/ become text."""
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from documentation import alarms, schema
+from documentation.errors import PageError
+from recovery.evidence import evidence_schema
+from recovery.objectives import TIERS
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCS = ROOT / "docs"
+RUNBOOKS = "runbooks"
+# Pages of RUNBOOKS that belong to no alarm or event of the table: the list, and the page of what nobody foresaw.
+WITHOUT_SIGNAL = ("index", "unknown")
+_MARKER = re.compile(r"\{\{ (\w+) \}\}")
+_LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)\s]+)\)")
+
+_PAGES: Mapping[str, Callable[[], str]] = {
+    "alarm_table": alarms.table,
+    "runbook_index": alarms.index,
+    "evidence_schema": lambda: schema.page(json.loads(json.dumps(evidence_schema()))),
+    "tiers": lambda: alarms.tiers(TIERS),
+}
+
+
+def assemble(target: Path) -> list[Path]:
+    """Write every page and file of docs/ into ``target``, which is emptied first. Answers with the pages.
+
+    Raises PageError when a page holds an unknown marker or a link to what is not there.
+    """
+    shutil.rmtree(target, ignore_errors=True)
+    pages: list[Path] = []
+    for file in sorted(each for each in DOCS.rglob("*") if each.is_file()):
+        written = target / file.relative_to(DOCS)
+        written.parent.mkdir(parents=True, exist_ok=True)
+        if file.suffix == ".md":
+            written.write_text(page(file))
+            pages.append(written)
+        else:
+            shutil.copyfile(file, written)
+    return pages
+
+
+def page(file: Path) -> str:
+    """A page of docs/ as the site shows it. Raises PageError."""
+    return _with_links(file, _filled(file, file.read_text()))
+
+
+def _filled(file: Path, text: str) -> str:
+    known = _words(file)
+
+    def replacement(found: re.Match[str]) -> str:
+        name = found[1]
+        if name not in known:
+            raise PageError(
+                f"{file.relative_to(ROOT)}: expected one of the markers {', '.join(sorted(known))}, found {found[0]}"
+            )
+        return known[name]()
+
+    return _MARKER.sub(replacement, text)
+
+
+def _words(file: Path) -> Mapping[str, Callable[[], str]]:
+    if file.parent.name != RUNBOOKS or file.stem in WITHOUT_SIGNAL:
+        return _PAGES
+    signal = alarms.signal_of(file.stem)
+    if signal is None:
+        raise PageError(f"{file.relative_to(ROOT)}: expected the name of an alarm or event, found no such in the table")
+    texts = {name: lambda text=text: text for name, text in alarms.words(signal).items()}
+    return _PAGES | texts | {
+        "facts": lambda: alarms.facts(signal),
+        "commands": lambda: alarms.commands(signal),
+        "proof": lambda: alarms.proof(signal),
+    }  # fmt: skip
+
+
+def _with_links(file: Path, text: str) -> str:
+    def replacement(found: re.Match[str]) -> str:
+        path = found[3].partition("#")[0]
+        if not path or re.match(r"[a-z]+:", path):
+            return found[0]
+        place = Path(os.path.normpath(file.parent / path))
+        if not place.exists():
+            raise PageError(f"{file.relative_to(ROOT)}: expected {path} beside it, found nothing there")
+        # What the site does not hold, such as a file of the code, is named and not linked to.
+        return found[0] if place.is_relative_to(DOCS) and place.is_file() else found[2]
+
+    return _LINK.sub(replacement, text)
