@@ -9,6 +9,7 @@ from pathlib import Path
 
 from documentation import alarms, schema
 from documentation.errors import PageError
+from recovery import objectives
 from recovery.evidence import evidence_schema
 from recovery.objectives import TIERS
 
@@ -25,6 +26,10 @@ _PAGES: Mapping[str, Callable[[], str]] = {
     "runbook_index": alarms.index,
     "evidence_schema": lambda: schema.page(json.loads(json.dumps(evidence_schema()))),
     "tiers": lambda: alarms.tiers(TIERS),
+    "automated_backup_days": lambda: str(objectives.AUTOMATED_BACKUP_RETENTION_DAYS),
+    "snapshot_days": lambda: str(objectives.SNAPSHOT_RETENTION_DAYS),
+    "lock_min_days": lambda: str(objectives.VAULT_LOCK_MIN_DAYS),
+    "lock_max_days": lambda: str(objectives.VAULT_LOCK_MAX_DAYS),
 }
 
 
