@@ -67,8 +67,8 @@ def facts(signal: Row) -> str:
         ("stands in", _STANDS[signal.stands]),
         *_incident_rows(signal),
     ]
-    lines = [f'!!! {kind} "{title}"', "", f"    {headline(signal)}.", "", "| | |", "|---|---|"]
-    return "\n".join([*lines, *(f"| {name} | {value} |" for name, value in rows)])
+    lines = [f'!!! {kind} "{title}"', "", f"    {headline(signal)}.", "", '<div class="facts" markdown>', ""]
+    return "\n".join([*lines, "| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows), "", "</div>"])
 
 
 def headline(signal: Row) -> str:
@@ -167,12 +167,12 @@ def _when_rows(signal: Row) -> Sequence[tuple[str, str]]:
 
 def _incident_rows(signal: Row) -> Sequence[tuple[str, str]]:
     cause = cause_of(signal.cause)
-    others = [f"[{each.subject}]({each.runbook}.md)" for each in SIGNALS if each.cause == signal.cause and each != signal]
+    others = [
+        f"[{each.subject}]({each.runbook}.md)" for each in SIGNALS if each.cause == signal.cause and each != signal
+    ]
     rows = [("same incident", ", ".join(others))] if others else []
     if cause is not None and cause.because_of:
-        causes = ", ".join(
-            f"[{each.subject}]({each.runbook}.md)" for each in SIGNALS if each.cause in cause.because_of
-        )
+        causes = ", ".join(f"[{each.subject}]({each.runbook}.md)" for each in SIGNALS if each.cause in cause.because_of)
         rows.append(("quiet while one speaks of", causes))
     return rows
 
@@ -187,7 +187,7 @@ def _condition(alarm: Alarm) -> str:
 def _limit(alarm: Alarm) -> str:
     name, limit = alarm.metric.name, alarm.limit
     if alarm.share_of is not None:
-        return f"{limit:.0%} of the storage"
+        return f"{limit * 100:g} % of the storage"
     if name.endswith("Percent"):
         return f"{limit:g} %"
     if name.endswith("Seconds") or name in _SECONDS:

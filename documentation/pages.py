@@ -63,7 +63,7 @@ def _filled(file: Path, text: str) -> str:
         name = found[1]
         if name not in known:
             raise PageError(
-                f"{file.relative_to(ROOT)}: expected one of the markers {', '.join(sorted(known))}, found {found[0]}"
+                f"{file.parent.name}/{file.name}: expected one of the markers {', '.join(sorted(known))}, found {found[0]}"
             )
         return known[name]()
 
@@ -75,7 +75,9 @@ def _words(file: Path) -> Mapping[str, Callable[[], str]]:
         return _PAGES
     signal = alarms.signal_of(file.stem)
     if signal is None:
-        raise PageError(f"{file.relative_to(ROOT)}: expected the name of an alarm or event, found no such in the table")
+        raise PageError(
+            f"{file.parent.name}/{file.name}: expected the name of an alarm or event, found no such in the table"
+        )
     texts = {name: lambda text=text: text for name, text in alarms.words(signal).items()}
     return _PAGES | texts | {
         "facts": lambda: alarms.facts(signal),
@@ -91,7 +93,7 @@ def _with_links(file: Path, text: str) -> str:
             return found[0]
         place = Path(os.path.normpath(file.parent / path))
         if not place.exists():
-            raise PageError(f"{file.relative_to(ROOT)}: expected {path} beside it, found nothing there")
+            raise PageError(f"{file.parent.name}/{file.name}: expected {path} beside it, found nothing there")
         # What the site does not hold, such as a file of the code, is named and not linked to.
         return found[0] if place.is_relative_to(DOCS) and place.is_file() else found[2]
 

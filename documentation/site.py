@@ -25,7 +25,7 @@ def build(work: Path, site: Path) -> None:
     configuration |= {"docs_dir": "docs", "site_dir": str(site.resolve()), "nav": complete(configuration["nav"])}
     (work / "mkdocs.yml").write_text(yaml.safe_dump(configuration, sort_keys=False))
     done = subprocess.run(
-        [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--config-file", str(work / "mkdocs.yml")],
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--config-file", str(work / "mkdocs.yml")],
         # The theme's advertisement about mkdocs 2 is no warning of ours.
         env=os.environ | {"NO_MKDOCS_2_WARNING": "1", "DISABLE_MKDOCS_2_WARNING": "true"},
         capture_output=True,
