@@ -59,7 +59,7 @@ def signals_of(part: ModuleType) -> tuple[Row, ...]:
 
 
 def facts(signal: Row) -> str:
-    """What the table knows of a signal: its line, what is at stake, when it speaks and with what it belongs together."""
+    """What the table knows of a signal: its line, what is at stake, when it speaks and what belongs together with it."""
     kind, title = ("danger", "PAGE") if signal.severity == "page" else ("info", "TICKET")
     rows = [
         ("at stake", _promise(signal.tier)),
@@ -167,14 +167,16 @@ def _when_rows(signal: Row) -> Sequence[tuple[str, str]]:
 
 def _incident_rows(signal: Row) -> Sequence[tuple[str, str]]:
     cause = cause_of(signal.cause)
-    others = [
-        f"[{each.subject}]({each.runbook}.md)" for each in SIGNALS if each.cause == signal.cause and each != signal
-    ]
-    rows = [("same incident", ", ".join(others))] if others else []
+    others = _links(each for each in SIGNALS if each.cause == signal.cause and each != signal)
+    rows = [("same incident", others)] if others else []
     if cause is not None and cause.because_of:
-        causes = ", ".join(f"[{each.subject}]({each.runbook}.md)" for each in SIGNALS if each.cause in cause.because_of)
+        causes = _links(each for each in SIGNALS if each.cause in cause.because_of)
         rows.append(("quiet while one speaks of", causes))
     return rows
+
+
+def _links(signals: Iterable[Row]) -> str:
+    return ", ".join(f"[{each.subject}]({each.runbook}.md)" for each in signals)
 
 
 def _condition(alarm: Alarm) -> str:

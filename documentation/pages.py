@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 from documentation import alarms, schema
@@ -21,7 +22,8 @@ WITHOUT_SIGNAL = ("index", "unknown")
 _MARKER = re.compile(r"\{\{ (\w+) \}\}")
 _LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)\s]+)\)")
 
-_PAGES: Mapping[str, Callable[[], str]] = {
+Words = Mapping[str, Callable[[], str]]
+_PAGES: Words = {
     "alarm_table": alarms.table,
     "runbook_index": alarms.index,
     "evidence_schema": lambda: schema.page(json.loads(json.dumps(evidence_schema()))),
@@ -53,37 +55,34 @@ def assemble(target: Path) -> list[Path]:
 
 def page(file: Path) -> str:
     """A page of docs/ as the site shows it. Raises PageError."""
-    return _with_links(file, _filled(file, file.read_text()))
+    try:
+        return _with_links(file, _filled(_words(file), file.read_text()))
+    except PageError as error:
+        raise PageError(f"{file.parent.name}/{file.name}: {error}") from None
 
 
-def _filled(file: Path, text: str) -> str:
-    known = _words(file)
-
+def _filled(words: Words, text: str) -> str:
     def replacement(found: re.Match[str]) -> str:
-        name = found[1]
-        if name not in known:
-            raise PageError(
-                f"{file.parent.name}/{file.name}: expected one of the markers {', '.join(sorted(known))}, found {found[0]}"
-            )
-        return known[name]()
+        if found[1] not in words:
+            raise PageError(f"expected one of the markers {', '.join(sorted(words))}, found {found[0]}")
+        return words[found[1]]()
 
     return _MARKER.sub(replacement, text)
 
 
-def _words(file: Path) -> Mapping[str, Callable[[], str]]:
+def _words(file: Path) -> Words:
     if file.parent.name != RUNBOOKS or file.stem in WITHOUT_SIGNAL:
         return _PAGES
     signal = alarms.signal_of(file.stem)
     if signal is None:
-        raise PageError(
-            f"{file.parent.name}/{file.name}: expected the name of an alarm or event, found no such in the table"
-        )
-    texts = {name: lambda text=text: text for name, text in alarms.words(signal).items()}
-    return _PAGES | texts | {
-        "facts": lambda: alarms.facts(signal),
-        "commands": lambda: alarms.commands(signal),
-        "proof": lambda: alarms.proof(signal),
-    }  # fmt: skip
+        raise PageError("expected the name of an alarm or event, found no such in the table")
+    words = dict(_PAGES)
+    words["facts"] = lambda: alarms.facts(signal)
+    words["commands"] = lambda: alarms.commands(signal)
+    words["proof"] = lambda: alarms.proof(signal)
+    for name, text in alarms.words(signal).items():
+        words[name] = partial(str, text)
+    return words
 
 
 def _with_links(file: Path, text: str) -> str:
@@ -93,7 +92,7 @@ def _with_links(file: Path, text: str) -> str:
             return found[0]
         place = Path(os.path.normpath(file.parent / path))
         if not place.exists():
-            raise PageError(f"{file.parent.name}/{file.name}: expected {path} beside it, found nothing there")
+            raise PageError(f"expected {path} beside it, found nothing there")
         # What the site does not hold, such as a file of the code, is named and not linked to.
         return found[0] if place.is_relative_to(DOCS) and place.is_file() else found[2]
 

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import yaml
 
@@ -42,8 +42,8 @@ def complete(nav: Nav) -> Nav:
     for entry in nav:
         match entry:
             case dict():
-                [(title, inner)] = entry.items()
-                found.append({title: complete(inner) if isinstance(inner, list) else inner})
+                [(title, inner)] = cast(dict[str, Any], entry).items()
+                found.append({title: complete(cast(Nav, inner)) if isinstance(inner, list) else inner})
             case "runbooks/*":
                 found += _runbooks()
             case str() if entry.endswith("/*"):

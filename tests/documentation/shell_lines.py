@@ -14,6 +14,7 @@ from typing import Any
 
 import botocore.session
 from botocore import xform_name
+from botocore.exceptions import UnknownServiceError
 from botocore.model import OperationModel, Shape, StructureShape
 from typer.main import get_command
 
@@ -68,7 +69,10 @@ def blocks_of(text: str) -> Iterator[str]:
 
 
 def fault_of(line: Line) -> str | None:
-    """What the program would object to; None when it would take the line. A line with an ellipsis is checked up to it."""
+    """What the program would object to; None when it would take the line.
+
+    A line with an ellipsis is checked up to it.
+    """
     words = shlex.split(line.text, comments=True)
     whole = line.whole and _ELLIPSIS not in words
     if _ELLIPSIS in words:
@@ -94,8 +98,8 @@ def _fault_of_whole(program: str, arguments: Sequence[str]) -> str | None:
             if not hasattr(command, "commands") or (command.invoke_without_command and not rest):
                 return None
             _, command, rest = command.resolve_command(context, rest)
-    except Exception as error:  # noqa: BLE001 - the usage errors of whichever click typer brings
-        return f"{program}: {error.format_message() if hasattr(error, 'format_message') else repr(error)}"
+    except Exception as error:  # the usage errors of whichever click typer brings
+        return f"{program}: {getattr(error, 'format_message', error.__repr__)()}"
 
 
 def _fault_of_part(program: str, arguments: Sequence[str]) -> str | None:
@@ -109,9 +113,9 @@ def _fault_of_part(program: str, arguments: Sequence[str]) -> str | None:
         elif hasattr(command, "commands"):
             if word.isupper():
                 return None
-            if word not in command.commands:
+            command = command.get_command(command.context_class(command), word)
+            if command is None:
                 return f"{program}: no command {word}"
-            command = command.commands[word]
     return None
 
 
@@ -125,7 +129,7 @@ def _fault_of_aws(arguments: Sequence[str], *, whole: bool) -> str | None:
         return f"aws {service} {name}: no option {unknown}" if unknown else None
     try:
         model = _models.get_service_model("s3" if service == "s3api" else service)
-    except botocore.exceptions.UnknownServiceError:
+    except UnknownServiceError:
         return f"aws: no service {service}"
     operations = {xform_name(each, "-"): each for each in model.operation_names}
     if name not in operations:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -18,6 +18,8 @@ RUNBOOKS = sorted((DOCS / "runbooks").glob("*.md"))
 ABOUT_A_SIGNAL = [page for page in RUNBOOKS if page.stem not in WITHOUT_SIGNAL]
 SNAPSHOTS = Path(__file__).parents[1] / "infrastructure" / "snapshots"
 ROOT = Path(__file__).parents[2]
+COPIED = re.compile(r"\b(?:RTO|RPO) (?:of|is) \d\S*|DeleteAfterDays=\d+|retention-days \d+")
+OURS = re.compile(r"(?<![\w.-])(?:/aws/rds/instance/|alias/)?duskspendr[-_](?:prod|staging)(?:[-_/][\w/-]*\w)?")
 # Names that a page tells its reader to give.
 GIVEN_BY_THE_READER = {"duskspendr-prod-damaged"}
 
@@ -44,13 +46,7 @@ def test_facts_commands_and_proof_come_from_the_table(page: Path) -> None:
 
 
 def test_no_page_copies_a_threshold_of_the_table() -> None:
-    copied = [
-        f"{page.name}: {words}"
-        for page in ABOUT_A_SIGNAL
-        for words in re.findall(
-            r"\b(?:RTO|RPO) (?:of|is) \d\S*|DeleteAfterDays=\d+|retention-days \d+", page.read_text()
-        )
-    ]
+    copied = [f"{page.name}: {words}" for page in ABOUT_A_SIGNAL for words in COPIED.findall(page.read_text())]
     assert not copied
 
 
@@ -63,11 +59,11 @@ def strings(environment: str) -> str:
 
 def _strings(value: Any) -> Iterator[str]:
     if isinstance(value, dict):
-        for key, each in value.items():
+        for key, each in cast(dict[str, Any], value).items():
             yield key
             yield from _strings(each)
     elif isinstance(value, list):
-        for each in value:
+        for each in cast(list[Any], value):
             yield from _strings(each)
     else:
         yield str(value)
@@ -75,12 +71,9 @@ def _strings(value: Any) -> Iterator[str]:
 
 def names_in(text: str) -> set[str]:
     """The names of resources in a text: those of an environment, and the fixed ones of every environment."""
-    ours = re.findall(
-        r"(?<![\w.-])(?:/aws/rds/instance/|alias/)?duskspendr[-_](?:prod|staging)(?:[-_/][\w/-]*\w)?", text
-    )
     fixed = re.findall(r"\bDuskSpendr-\w+|\bToRecoveryRegion\b", text)
     described = re.findall(r"`((?:Database|Replica|Restored databases): \w+)`|description,Values=([^\"]+)", text)
-    return {*ours, *fixed, *(one or other for one, other in described)}
+    return {*OURS.findall(text), *fixed, *(one or other for one, other in described)}
 
 
 def exists(name: str) -> bool:

@@ -3,6 +3,7 @@
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,11 +25,8 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_every_message_links_to_a_page_of_the_site(built: Path) -> None:
-    missing = {
-        signal.runbook for signal in SIGNALS if not (built / "runbooks" / signal.runbook / "index.html").exists()
-    }
-    assert not missing
-    assert (built / "runbooks" / "unknown" / "index.html").exists()
+    linked = {signal.runbook for signal in SIGNALS} | {"unknown"}
+    assert not [name for name in linked if not (built / "runbooks" / name / "index.html").exists()]
 
 
 def test_no_page_loads_anything_from_another_host(built: Path) -> None:
@@ -39,11 +37,8 @@ def test_no_page_loads_anything_from_another_host(built: Path) -> None:
 
 def test_search_finds_an_alarm_by_its_name(built: Path) -> None:
     found = json.loads((built / "search" / "search_index.json").read_text())["docs"]
-    assert any(
-        "duskspendr-prod-heartbeat-stopped" in entry["text"]
-        and entry["location"].startswith("runbooks/heartbeat-stopped")
-        for entry in found
-    )
+    hits = [entry["location"] for entry in found if "duskspendr-prod-heartbeat-stopped" in entry["text"]]
+    assert any(hit.startswith("runbooks/heartbeat-stopped/") for hit in hits)
 
 
 def test_every_page_of_docs_is_in_the_site(built: Path) -> None:
@@ -63,13 +58,13 @@ def test_start_page_tells_the_objectives_of_the_code(built: Path) -> None:
 
 def test_an_unknown_marker_is_refused(tmp_path: Path) -> None:
     (tmp_path / "page.md").write_text("{{ nothing }}")
-    with pytest.raises(PageError, match="page.md: expected one of the markers .* found {{ nothing }}"):
+    with pytest.raises(PageError, match=r"page\.md: expected one of the markers .* found \{\{ nothing \}\}"):
         page(tmp_path / "page.md")
 
 
 def test_a_link_to_what_is_not_there_is_refused(tmp_path: Path) -> None:
     (tmp_path / "page.md").write_text("[gone](gone.md)")
-    with pytest.raises(PageError, match="page.md: expected gone.md beside it"):
+    with pytest.raises(PageError, match=r"page\.md: expected gone\.md beside it"):
         page(tmp_path / "page.md")
 
 
@@ -83,8 +78,11 @@ def test_a_dead_anchor_breaks_the_build(tmp_path: Path, monkeypatch: pytest.Monk
         target.mkdir(parents=True)
         (target / "index.md").write_text("# Start\n\n[away](index.md#nowhere)\n")
 
+    def complete(nav: list[Any]) -> list[Any]:
+        return nav[:1]
+
     monkeypatch.setattr(site, "assemble", assemble)
-    monkeypatch.setattr(site, "complete", lambda nav: ["index.md"])
+    monkeypatch.setattr(site, "complete", complete)
     with pytest.raises(PageError, match="nowhere"):
         site.build(tmp_path / "pages", tmp_path / "site")
 
