@@ -59,7 +59,7 @@ def signals_of(part: ModuleType) -> tuple[Row, ...]:
 
 
 def facts(signal: Row) -> str:
-    """What the table knows of a signal: its line, what is at stake, when it speaks and what belongs together with it."""
+    """What the table knows of a signal: its line, what is at stake, when it speaks, what belongs with it."""
     kind, title = ("danger", "PAGE") if signal.severity == "page" else ("info", "TICKET")
     rows = [
         ("at stake", _promise(signal.tier)),
