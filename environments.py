@@ -28,8 +28,11 @@ from settings import (
 # AWS Backup fails a snapshot that starts in an RDS window or up to this long before one.
 MINUTES_CLEAR_OF_WINDOW = 60
 
-# PagerDuty takes alarms by e-mail, which needs no secret in the settings.
+# By e-mail goes every message, and what is wrong with the notifier itself: PagerDuty takes pages by e-mail, too.
 ON_CALL = "oncall@duskspendr.app"
+# Of accounts in the EU it is https://events.eu.pagerduty.com/v2/enqueue.
+PAGERDUTY = "https://events.pagerduty.com/v2/enqueue"
+RUNBOOKS = "https://runbooks.duskspendr.app"
 
 LogRetentionDays = Literal[1, 7, 30, 90, 365]
 
@@ -58,6 +61,8 @@ class Environment:
     domain_name: str | None = None
     domain: Domain | None = None
     alarm_emails: tuple[str, ...] = ()
+    pagerduty_url: str = PAGERDUTY
+    runbooks_url: str = RUNBOOKS
     log_retention_days: LogRetentionDays = 90
     evidence_retention_days: int = 90
     optional_checks: tuple[str, ...] = ()

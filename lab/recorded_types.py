@@ -7,7 +7,6 @@ deploy and in every report: these the lab does not prove.
 RECORDED_TYPES = {
     "AWS::ApplicationAutoScaling::ScalableTarget": "no container runs in the lab",
     "AWS::ApplicationAutoScaling::ScalingPolicy": "no container runs in the lab",
-    "AWS::CloudWatch::CompositeAlarm": "single alarms are evaluated, composites are not",
     "AWS::EC2::EIP": "functions reach 127.0.0.1 without a network of their own",
     "AWS::EC2::FlowLog": "there is no traffic to log",
     "AWS::EC2::NatGateway": "functions reach 127.0.0.1 without a network of their own",

@@ -116,6 +116,9 @@ GUARD_TURN = 2 * HEARTBEAT_INTERVAL
 FAILOVER_CATCH_UP = timedelta(minutes=5)
 PILOT_LIGHT_TASKS = 1
 
+# How long an alarm that may follow from another waits for that one to speak first, and rests after it fell silent.
+CAUSE_WAIT = timedelta(minutes=2)
+CAUSE_REST = timedelta(minutes=5)
 # When alarms speak. Silence of the pulse: five beats, more than an automatic failover of the instance takes (60-120 s)
 # and a small part of the RPO it measures.
 HEARTBEAT_SILENCE = 5 * HEARTBEAT_INTERVAL

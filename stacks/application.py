@@ -2,7 +2,6 @@
 
 from aws_cdk import CfnOutput
 from aws_cdk import aws_secretsmanager as secretsmanager
-from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from continuity.api_service import ApiService, Image, PublicName, Scale
@@ -29,7 +28,6 @@ class ApplicationStack(RegionalStack):
         public_name: PublicName | None,
     ) -> None:
         super().__init__(scope, id, deployment=deployment, region=region)
-        topic = sns.Topic.from_topic_arn(self, "Alarms", deployment.names.alarm_topic_arn(self.region))
         self.api = ApiService(
             self,
             "Api",
@@ -41,6 +39,5 @@ class ApplicationStack(RegionalStack):
             secret=secretsmanager.Secret.from_secret_complete_arn(self, "Credentials", secret_arn),
             secret_key_arn=secret_key_arn,
             public_name=public_name,
-            topic=topic,
         )
         CfnOutput(self, "ServiceUrl", value=self.api.url)

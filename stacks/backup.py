@@ -33,7 +33,8 @@ class BackupStack(RegionalStack):
     ) -> None:
         super().__init__(scope, id, deployment=deployment, region=region)
         names = deployment.names
-        vault = LockedVault(self, "Vault", deployment=deployment, vault_name=names.primary_vault_name).vault
+        locked = LockedVault(self, "Vault", deployment=deployment, vault_name=names.primary_vault_name)
+        vault, self.vault_key = locked.vault, locked.key
         snapshots = SnapshotPlan(
             self,
             "Snapshots",
@@ -56,7 +57,6 @@ class BackupStack(RegionalStack):
             protected_resource_arn=names.instance_arn,
             evidence=evidence,
         )
-        self.vault_arn = vault.backup_vault_arn
         CfnOutput(self, "PlanId", value=snapshots.plan.backup_plan_id)
         CfnOutput(self, "VaultName", value=vault.backup_vault_name)
         self.proof.name_outputs(self)

@@ -31,6 +31,7 @@ class DeviceBackupsStack(RegionalStack):
         super().__init__(scope, id, deployment=deployment, region=region)
         names = deployment.names
         key = encryption_key(self, "Key", deployment=deployment, description="Backups of devices")
+        self.key = key
         backups = DeviceBackupBucket(
             self,
             "Backups",

@@ -2,25 +2,33 @@
 
 from collections.abc import Sequence
 
+from aws_cdk import CfnOutput
 from aws_cdk import aws_apigatewayv2 as apigateway
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from continuity.alarm_topic import AlarmTopic
 from continuity.announcements import Announcements
+from continuity.buckets import EvidenceStore
 from continuity.dashboard import ContinuityDashboard
 from continuity.deployment import Deployment
-from continuity.device_signals import DeviceSignals
 from continuity.fault_experiments import FaultExperiments
+from continuity.measures import RegionMeasures
+from continuity.notifier import Notifier, OnCall
 from continuity.signals import Signals
+from continuity.vault_proof import VaultProof
+from recovery.alarms import values_of
 from stacks.regional_stack import RegionalStack
+
+GIB = 1024**3
 
 
 class ObservabilityStack(RegionalStack):
-    """Topic, alarms, announcements and the dashboard. The pulse is watched here only while this region serves.
+    """Notifier, measurements, alarms, announcements and the dashboard.
 
-    So are the experiments: after a failover there is no primary here to break.
+    The pulse is watched here only while this region serves. So are the experiments: after a failover there is no
+    primary here to break.
     """
 
     def __init__(
@@ -30,13 +38,12 @@ class ObservabilityStack(RegionalStack):
         *,
         deployment: Deployment,
         region: str,
-        alarm_emails: Sequence[str],
+        on_call: OnCall,
         allocated_gib: int,
         manifest: sfn.StateMachine,
-        state_machine_arns: Sequence[str],
-        review_machine_arn: str,
-        vault_arn: str,
-        lost_events: sqs.IQueue,
+        proof: VaultProof,
+        evidence: EvidenceStore,
+        protected_keys: Sequence[kms.IKey],
         device_api: apigateway.HttpApi,
         lost_device_events: sqs.IQueue,
         serving: bool,
@@ -44,27 +51,41 @@ class ObservabilityStack(RegionalStack):
     ) -> None:
         super().__init__(scope, id, deployment=deployment, region=region)
         names = deployment.names
-        topic = AlarmTopic(self, "Alarms", deployment=deployment, emails=alarm_emails).topic
-
-        signals = Signals(self, "Signals", deployment=deployment, topic=topic)
-        if serving:
-            signals.heartbeat()
-        signals.manifest(manifest)
-        signals.storage(names.instance_identifier, allocated_gib=allocated_gib)
-        signals.verification(lost_events)
-        devices = DeviceSignals(self, "DeviceSignals", deployment=deployment, topic=topic)
-        devices.api(device_api)
-        devices.backups(lost_device_events)
-        devices.replication(names.device_bucket_name, names.device_replica_bucket_name)
-
-        announcements = Announcements(self, "Announcements", environment=names.environment, topic=topic)
-        announcements.failed_backup_jobs(names.primary_vault_name)
-        announcements.failed_copy_jobs(vault_arn)
-        announcements.unproven_restores(state_machine_arns)
-        announcements.doubtful_recovery_points(review_machine_arn)
-        announcements.failed_deployments()
-        announcements.database_events(names.instance_identifier)
-
+        notifier = Notifier(self, "Alarms", deployment=deployment, on_call=on_call)
+        RegionMeasures(
+            self,
+            "Measures",
+            deployment=deployment,
+            vault_name=names.primary_vault_name,
+            key_arns=[key.key_arn for key in protected_keys],
+            evidence=evidence,
+        )
+        values = values_of(names, region) | {
+            "allocated_bytes": str(allocated_gib * GIB),
+            "api_id": device_api.api_id,
+            "device_queue": lost_device_events.queue_name,
+            "manifest_machine": manifest.state_machine_arn,
+            "notifier_queue": notifier.undelivered.queue_name,
+            "restore_queue": proof.lost_events.queue_name,
+        }
+        Signals(
+            self,
+            "Signals",
+            deployment=deployment,
+            channels=notifier.channels,
+            role="primary",
+            serving=serving,
+            values=values,
+        )
+        Announcements(
+            self,
+            "Announcements",
+            topic=notifier.channels.alarms,
+            role="primary",
+            serving=serving,
+            values=values | {"proof_machines": proof.state_machine_arns, "review_machines": [proof.review_machine_arn]},
+        )
         if fault_experiments and serving:
             FaultExperiments(self, "FaultExperiments", deployment=deployment)
         ContinuityDashboard(self, "Continuity", deployment=deployment)
+        CfnOutput(self, "NotifierFunctionName", value=notifier.function.function_name)

@@ -51,7 +51,8 @@ class RecoveryFoundationStack(RegionalStack):
             description="Replicated backups of devices",
             alias=names.recovery_key_alias("device-backups"),
         )
-        self.vault = LockedVault(self, "Vault", deployment=deployment, vault_name=names.recovery_vault_name).vault
+        locked = LockedVault(self, "Vault", deployment=deployment, vault_name=names.recovery_vault_name)
+        self.vault = locked.vault
         access_logs = log_bucket(self, "AccessLogs", deployment=deployment)
         evidence = EvidenceBucket(
             self,
@@ -62,6 +63,7 @@ class RecoveryFoundationStack(RegionalStack):
             retention_days=evidence_retention_days,
         )
         self.evidence = evidence.store
+        self.protected_keys = [self.database_key, device_key, locked.key, evidence.key]
         devices = DeviceBackupBucket(
             self,
             "DeviceBackups",

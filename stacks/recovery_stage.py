@@ -7,6 +7,7 @@ from continuity.api_service import Image, PublicName, Scale
 from continuity.buckets import EvidenceStore
 from continuity.deployment import Deployment
 from continuity.device_api import DeviceLimits
+from continuity.notifier import OnCall
 from continuity.postgres import Calendar, InstanceSize
 from continuity.sign_in import SignIn
 from environments import Environment
@@ -41,6 +42,7 @@ class RecoveryStage(Stage):
             database_tls=e.database.tls,
             bundle_lambda_dependencies=e.bundle_lambda_dependencies,
             optional_checks=e.optional_checks,
+            runbooks_url=e.runbooks_url,
             destroyable=e.destroyable,
         )
         primary = Place(deployment=deployment, region=e.primary_region)
@@ -68,6 +70,7 @@ class RecoveryStage(Stage):
             requests_per_second=e.device_backups.requests_per_second,
             burst=e.device_backups.burst,
         )
+        on_call = OnCall(emails=e.alarm_emails, pagerduty_url=e.pagerduty_url)
 
         foundation = RecoveryFoundationStack(
             self,
@@ -132,20 +135,19 @@ class RecoveryStage(Stage):
             self,
             "Observability",
             **primary,
-            alarm_emails=e.alarm_emails,
+            on_call=on_call,
             allocated_gib=e.database.allocated_gib,
             manifest=database.manifest,
-            state_machine_arns=backup.proof.state_machine_arns,
-            review_machine_arn=backup.proof.review_machine_arn,
-            vault_arn=backup.vault_arn,
-            lost_events=backup.proof.lost_events,
+            proof=backup.proof,
+            evidence=evidence,
+            protected_keys=[database.key, backup.vault_key, devices.key],
             device_api=devices.api,
             lost_device_events=devices.lost_events,
             serving=not e.serves_from_recovery,
             fault_experiments=e.fault_experiments,
         )
-        if e.fault_experiments:
-            observability.add_stack_dependency(application)  # whose alarms stop an experiment
+        # Whose alarms a composite counts on, and an experiment is stopped by.
+        observability.add_stack_dependency(application)
         standby = RecoveryStandbyStack(
             self,
             "RecoveryStandby",
@@ -160,7 +162,8 @@ class RecoveryStage(Stage):
             scale=full_scale if e.serves_from_recovery else pilot_light,
             full_scale=full_scale,
             public_name=_public_name(e, serving=e.serves_from_recovery),
-            alarm_emails=e.alarm_emails,
+            on_call=on_call,
+            protected_keys=foundation.protected_keys,
             device_api=foundation.device_api,
             serving=e.serves_from_recovery,
         )

@@ -10,21 +10,24 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
-from continuity.alarm_topic import AlarmTopic
 from continuity.announcements import Announcements
 from continuity.api_service import ApiService, Image, PublicName, Scale
 from continuity.buckets import EvidenceStore
 from continuity.deployment import Deployment
-from continuity.device_signals import DeviceSignals
 from continuity.failover import AlarmChannel, Failover
 from continuity.guard import Guard
+from continuity.measures import RegionMeasures, ReplicaMeasure
+from continuity.notifier import Notifier, OnCall
 from continuity.postgres import Calendar, InstanceSize
 from continuity.pulse import Heartbeat, ManifestTaker
 from continuity.replica import Replica
 from continuity.signals import Signals
 from continuity.vault_proof import VaultProof
 from recovery import objectives
+from recovery.alarms import values_of
 from stacks.regional_stack import RegionalStack
+
+GIB = 1024**3
 
 
 class RecoveryStandbyStack(RegionalStack):
@@ -47,14 +50,14 @@ class RecoveryStandbyStack(RegionalStack):
         scale: Scale,
         full_scale: Scale,
         public_name: PublicName | None,
-        alarm_emails: Sequence[str],
+        on_call: OnCall,
+        protected_keys: Sequence[kms.IKey],
         device_api: apigateway.HttpApi,
         serving: bool,
     ) -> None:
         super().__init__(scope, id, deployment=deployment, region=region)
         names = deployment.names
-        alarms = AlarmTopic(self, "Alarms", deployment=deployment, emails=alarm_emails)
-        topic = alarms.topic
+        notifier = Notifier(self, "Alarms", deployment=deployment, on_call=on_call)
         replica = Replica(
             self,
             "Replica",
@@ -75,7 +78,7 @@ class RecoveryStandbyStack(RegionalStack):
             enabled=serving,
         )
         secret = secretsmanager.Secret.from_secret_name_v2(self, "Credentials", names.master_secret_name)
-        ApiService(
+        api = ApiService(
             self,
             "Api",
             deployment=deployment,
@@ -85,7 +88,6 @@ class RecoveryStandbyStack(RegionalStack):
             secret=secret,
             secret_key_arn=database_key.key_arn,
             public_name=public_name,
-            topic=topic,
         )
         Guard(
             self,
@@ -104,7 +106,7 @@ class RecoveryStandbyStack(RegionalStack):
             "Failover",
             deployment=deployment,
             evidence=evidence,
-            alarms=AlarmChannel(topic=topic, key=alarms.key),
+            alarms=AlarmChannel(topic=notifier.channels.alarms, key=notifier.key),
             public_name=public_name,
         )
         proof = VaultProof(
@@ -120,23 +122,45 @@ class RecoveryStandbyStack(RegionalStack):
             evidence=evidence,
         )
 
-        signals = Signals(self, "Signals", deployment=deployment, topic=topic)
-        if serving:
-            signals.heartbeat()
-        else:
-            signals.replication(names.replica_identifier)
-        signals.manifest(manifest.machine)
-        signals.storage(names.replica_identifier, allocated_gib=size.allocated_gib)
-        signals.verification(proof.lost_events)
-        DeviceSignals(self, "DeviceSignals", deployment=deployment, topic=topic).api(device_api)
-
-        announcements = Announcements(self, "Announcements", environment=names.environment, topic=topic)
-        announcements.unproven_restores(proof.state_machine_arns)
-        announcements.doubtful_recovery_points(proof.review_machine_arn)
-        announcements.failed_deployments()
-        announcements.database_events(names.replica_identifier)
+        RegionMeasures(
+            self,
+            "Measures",
+            deployment=deployment,
+            vault_name=names.recovery_vault_name,
+            key_arns=[key.key_arn for key in protected_keys],
+            evidence=evidence,
+        )
+        ReplicaMeasure(
+            self, "ReplicaMeasure", deployment=deployment, connection=replica.connection, enabled=not serving
+        )
+        values = values_of(names, region) | {
+            "allocated_bytes": str(size.allocated_gib * GIB),
+            "api_id": device_api.api_id,
+            "manifest_machine": manifest.machine.state_machine_arn,
+            "notifier_queue": notifier.undelivered.queue_name,
+            "restore_queue": proof.lost_events.queue_name,
+        }
+        signals = Signals(
+            self,
+            "Signals",
+            deployment=deployment,
+            channels=notifier.channels,
+            role="recovery",
+            serving=serving,
+            values=values,
+        )
+        signals.node.add_dependency(api)  # a composite counts on the service's own alarms
+        Announcements(
+            self,
+            "Announcements",
+            topic=notifier.channels.alarms,
+            role="recovery",
+            serving=serving,
+            values=values | {"proof_machines": proof.state_machine_arns, "review_machines": [proof.review_machine_arn]},
+        )
 
         CfnOutput(self, "ReplicaIdentifier", value=replica.instance.ref)
         CfnOutput(self, "FailoverStateMachineArn", value=failover.machine.state_machine_arn)
         CfnOutput(self, "FailoverFunctionName", value=failover.function.function_name)
+        CfnOutput(self, "NotifierFunctionName", value=notifier.function.function_name)
         proof.name_outputs(self)

@@ -1,77 +1,53 @@
-"""Alarms that can be relied on: each has an enabled action, a name, and a reason for how it takes missing data."""
+"""Alarms as the table has them: each with its name, its missing-data mode, and its words for a person."""
 
-from dataclasses import dataclass
 from typing import cast
 
+from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
-from aws_cdk import aws_cloudwatch_actions as actions
-from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from continuity.deployment import Deployment
+from recovery.alarms.describing import described
+from recovery.alarms.model import Alarm, Mode
+from recovery.alarms.values import Values, fill
+
+_TREATMENTS: dict[Mode, cloudwatch.TreatMissingData] = {
+    "breaching": cloudwatch.TreatMissingData.BREACHING,
+    "notBreaching": cloudwatch.TreatMissingData.NOT_BREACHING,
+    "ignore": cloudwatch.TreatMissingData.IGNORE,
+}
 
 
-@dataclass(frozen=True)
-class _Mode:
-    treatment: cloudwatch.TreatMissingData
-    reason: str
+def alarm_id(subject: str) -> str:
+    """The construct id of an alarm: its subject in PascalCase."""
+    return "".join(part.title() for part in subject.split("-"))
 
 
-class Missing:
-    """What the absence of data means, with the reason why."""
+def alarm(scope: Construct, row: Alarm, *, deployment: Deployment, values: Values) -> cloudwatch.Alarm:
+    """The alarm of a row, without an action: whoever knows its cause decides who speaks.
 
-    @staticmethod
-    def alarming(reason: str) -> _Mode:
-        """Silence is the fault that is looked for."""
-        return _Mode(cloudwatch.TreatMissingData.BREACHING, reason)
-
-    @staticmethod
-    def fine(reason: str) -> _Mode:
-        """The metric is only reported when something happened."""
-        return _Mode(cloudwatch.TreatMissingData.NOT_BREACHING, reason)
-
-    @staticmethod
-    def unchanged(reason: str) -> _Mode:
-        """Between reports the last known state holds."""
-        return _Mode(cloudwatch.TreatMissingData.IGNORE, reason)
-
-
-def alarm(
-    scope: Construct,
-    id: str,  # noqa: A002
-    *,
-    deployment: Deployment,
-    topic: sns.ITopic,
-    subject: str,
-    description: str,
-    metric: cloudwatch.IMetric,
-    missing: _Mode,
-    periods: int,
-    above: float | None = None,
-    below: float | None = None,
-) -> cloudwatch.Alarm:
-    """An alarm when ``metric`` is above (or below) the threshold for ``periods`` periods in a row; its end is told too.
-
-    ``description`` tells what failed and which objective is at stake; the reason for the missing-data mode is added.
-    Raises ValueError unless exactly one threshold is given.
+    Raises ValueError when ``values`` lacks a name that the row needs.
     """
-    if (above is None) == (below is None):
-        raise ValueError(f"alarm {subject}: expected either above or below, found above={above} and below={below}")
     operators = cloudwatch.ComparisonOperator
-    made = cloudwatch.Alarm(
+    share = float(cast(str, values[row.share_of])) if row.share_of else 1.0
+    return cloudwatch.Alarm(
         scope,
-        id,
-        alarm_name=deployment.names.alarm_name(subject),
-        alarm_description=f"{description} Without data: {missing.reason}.",
-        metric=metric,
-        threshold=above if above is not None else below or 0,
-        comparison_operator=(operators.GREATER_THAN_THRESHOLD if above is not None else operators.LESS_THAN_THRESHOLD),
-        evaluation_periods=periods,
-        datapoints_to_alarm=periods,
-        treat_missing_data=missing.treatment,
+        alarm_id(row.subject),
+        alarm_name=deployment.names.alarm_name(row.subject),
+        alarm_description=described(row, values, runbooks_url=deployment.runbooks_url),
+        metric=cloudwatch.Metric(
+            namespace=row.metric.namespace,
+            metric_name=row.metric.name,
+            dimensions_map={name: fill(value, values) for name, value in row.metric.dimensions},
+            statistic=row.metric.statistic,
+            period=Duration.seconds(int(row.metric.period.total_seconds())),
+        ),
+        threshold=row.limit * share,
+        comparison_operator=(
+            operators.GREATER_THAN_THRESHOLD if row.above is not None else operators.LESS_THAN_THRESHOLD
+        ),
+        evaluation_periods=row.periods,
+        datapoints_to_alarm=row.periods,
+        treat_missing_data=_TREATMENTS[row.missing.mode],
         actions_enabled=True,
     )
-    action = cast(cloudwatch.IAlarmAction, actions.SnsAction(topic))
-    made.add_alarm_action(action)
-    made.add_ok_action(action)
-    return made

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import cast
 
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import Duration, RemovalPolicy, Stack
 from aws_cdk import aws_certificatemanager as acm
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ec2 as ec2
@@ -15,16 +15,15 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_route53 as route53
 from aws_cdk import aws_route53_targets as route53_targets
 from aws_cdk import aws_secretsmanager as secretsmanager
-from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from continuity.acknowledgement import acknowledge
-from continuity.alarms import Missing, alarm
+from continuity.alarms import alarm
 from continuity.buckets import log_bucket
 from continuity.deployment import Deployment
 from continuity.network import Subnets
 from continuity.postgres import DatabaseConnection
-from recovery import objectives
+from recovery.alarms import ALARMS, values_of
 from recovery.names import CLUSTER, DATABASE_NAME, SCHEMA_VERSION_LABEL, SERVICE
 
 # Product context, row "application".
@@ -85,7 +84,6 @@ class ApiService(Construct):
         secret: secretsmanager.ISecret,
         secret_key_arn: str,
         public_name: PublicName | None,
-        topic: sns.ITopic,
     ) -> None:
         super().__init__(scope, id)
         self._deployment = deployment
@@ -119,7 +117,7 @@ class ApiService(Construct):
             health_check=elb.HealthCheck(path=HEALTH_PATH, healthy_http_codes="200", interval=Duration.seconds(15)),
         )
         listener.add_target_groups("Default", target_groups=[self.target_group])
-        alarms = self._rollback_alarms(topic)
+        alarms = self._rollback_alarms()
         self.service = ecs.FargateService(
             self,
             "Service",
@@ -241,39 +239,18 @@ class ApiService(Construct):
         )
         return task
 
-    def _rollback_alarms(self, topic: sns.ITopic) -> list[cloudwatch.Alarm]:
-        """Alarms known by name: the service names them, so they may not in turn refer to the service."""
-        periods = objectives.DEPLOYMENT_FAULT_MINUTES
-        minute = Duration.minutes(1)
-        unhealthy = alarm(
-            self,
-            "UnhealthyTasks",
-            deployment=self._deployment,
-            topic=topic,
-            subject="api-unhealthy-tasks",
-            description=f"A task fails its health check for {periods} minutes: {objectives.APPLICATION.label} is at"
-            " stake. A deployment under way is rolled back.",
-            metric=self.target_group.metrics.unhealthy_host_count(period=minute, statistic="Maximum"),
-            above=0,
-            periods=periods,
-            missing=Missing.fine("no target is registered yet while the service is created"),
-        )
-        errors = alarm(
-            self,
-            "ServerErrors",
-            deployment=self._deployment,
-            topic=topic,
-            subject="api-server-errors",
-            description=f"The application answered with 5xx in each of {periods} minutes:"
-            f" {objectives.APPLICATION.label} is at stake. A deployment under way is rolled back.",
-            metric=self.target_group.metrics.http_code_target(
-                elb.HttpCodeTarget.TARGET_5XX_COUNT, period=minute, statistic="Sum"
-            ),
-            above=0,
-            periods=periods,
-            missing=Missing.fine("the load balancer reports this metric only when there are errors"),
-        )
-        return [unhealthy, errors]
+    def _rollback_alarms(self) -> list[cloudwatch.Alarm]:
+        """Alarms known by name: the service names them, so they may not in turn refer to the service.
+
+        They do not act themselves: the alarm of their common cause does, which stands where the topic is.
+        """
+        region = Stack.of(self).region
+        values = values_of(self._deployment.names, region) | {
+            "load_balancer": self.load_balancer.load_balancer_full_name,
+            "target_group": self.target_group.target_group_full_name,
+        }
+        rows = [row for row in ALARMS if row.home == "service"]
+        return [alarm(self, row, deployment=self._deployment, values=values) for row in rows]
 
     def _scale(self, scale: Scale) -> None:
         target = self.service.auto_scale_task_count(min_capacity=scale.minimum, max_capacity=scale.maximum)

@@ -63,6 +63,16 @@ class EvidenceStore:
             )
         )
 
+    def grant_versions(self, role: iam.IRole, folder: Folder) -> None:
+        """May see what was written again or deleted in ``folder``."""
+        role.add_to_principal_policy(
+            iam.PolicyStatement(
+                actions=["s3:ListBucketVersions"],
+                resources=[f"arn:aws:s3:::{self.bucket_name}"],
+                conditions={"StringLike": {"s3:prefix": f"{folder}/*"}},
+            )
+        )
+
     def grant_read(self, role: iam.IRole, folder: Folder) -> None:
         """May read what lies in ``folder``."""
         self._grant(role, folder, objects=["s3:GetObject"], key=["kms:Decrypt"])
@@ -94,7 +104,7 @@ class EvidenceBucket(Construct):
         retention_days: int,
     ) -> None:
         super().__init__(scope, id)
-        key = encryption_key(
+        self.key = key = encryption_key(
             self,
             "Key",
             deployment=deployment,

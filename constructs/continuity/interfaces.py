@@ -4,6 +4,7 @@ jsii's classes and protocols name some parameters differently, which a strict ty
 and Python never notices. The casts stand here, so that everything else is checked.
 """
 
+from collections.abc import Mapping
 from typing import cast
 
 from aws_cdk import Duration
@@ -60,9 +61,10 @@ def route_to(function: lambda_.Function) -> apigateway.HttpRouteIntegration:
     return cast(apigateway.HttpRouteIntegration, integration)
 
 
-def publish(topic: sns.ITopic, message: str) -> events.IRuleTarget:
+def publish(topic: sns.ITopic, message: Mapping[str, str]) -> events.IRuleTarget:
     """A rule's message to ``topic``; ``message`` may hold events.EventField values."""
-    return cast(events.IRuleTarget, targets.SnsTopic(topic, message=events.RuleTargetInput.from_text(message)))
+    text = events.RuleTargetInput.from_object(dict(message))
+    return cast(events.IRuleTarget, targets.SnsTopic(topic, message=text))
 
 
 def keep_failures(function: lambda_.Function, lost_events: sqs.Queue) -> None:

@@ -1,24 +1,31 @@
-"""The alarms: which signal of which part is an alarm, from when on, and what silence means."""
+"""A region's alarms, by their causes: of each, one alarm speaks."""
 
-from aws_cdk import Duration
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import cast
+
+from aws_cdk import Duration, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_sns as sns
-from aws_cdk import aws_sqs as sqs
-from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from continuity.alarms import Missing, alarm
+from continuity.alarms import alarm, alarm_id
 from continuity.deployment import Deployment
-from continuity.lost_events import lost_events_alarm
+from continuity.notifier import Channels
 from recovery import objectives
+from recovery.alarms.describing import described_together
+from recovery.alarms.model import Alarm, Cause
+from recovery.alarms.reading import COMPOSITE
+from recovery.alarms.table import Role, groups_in, is_composite, quiet_because_of
+from recovery.alarms.values import Values
 from recovery.names import METRIC_NAMESPACE
 
 MINUTE = Duration.minutes(1)
-GIB = 1024**3
 
 
 def own_metric(deployment: Deployment, name: str, *, statistic: str, period: Duration) -> cloudwatch.Metric:
-    """A metric of our functions. Its one dimension is theirs: an alarm with another would never see a value."""
+    """A metric of our functions. Its one dimension is theirs: a graph with another would never see a value."""
     return cloudwatch.Metric(
         namespace=METRIC_NAMESPACE,
         metric_name=name,
@@ -40,118 +47,75 @@ def database_metric(identifier: str, name: str, *, statistic: str, period: Durat
 
 
 class Signals(Construct):
-    """Alarms to ``topic``; each method watches one part."""
+    """Every alarm that the table has for a region of this ``role``.
 
-    def __init__(self, scope: Construct, id: str, *, deployment: Deployment, topic: sns.ITopic) -> None:  # noqa: A002
+    The members of a cause with several act through a composite, which tells the beginning and the end once. Those that
+    the service has made itself are known by name.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,  # noqa: A002
+        *,
+        deployment: Deployment,
+        channels: Channels,
+        role: Role,
+        serving: bool,
+        values: Values,
+    ) -> None:
         super().__init__(scope, id)
-        self._deployment = deployment
-        self._topic = topic
+        self._deployment, self._values = deployment, values
+        groups = groups_in(role, serving=serving)
+        made = {cause: [self._member(row) for row in members] for cause, members in groups.items()}
+        speakers: dict[Cause, cloudwatch.IAlarm] = {}
+        # Those that keep others quiet come first.
+        for cause in sorted(groups, key=lambda cause: len(cause.because_of)):
+            topic = channels.messages if cause.bypasses else channels.alarms
+            speakers[cause] = self._speaker(cause, groups, made[cause], speakers, topic)
 
-    def heartbeat(self) -> None:
-        """The pulse stopped: nothing dates the copies any more, and the database itself may be gone."""
-        minutes = int(objectives.HEARTBEAT_SILENCE.total_seconds() // 60)
-        alarm(
-            self,
-            "HeartbeatStopped",
-            deployment=self._deployment,
-            topic=self._topic,
-            subject="heartbeat-stopped",
-            description=f"No heartbeat was written for {minutes} minutes: {objectives.DATABASE.label} may be down, and"
-            f" the RPO of {objectives.FULL.label} is not measured.",
-            metric=own_metric(self._deployment, "HeartbeatWritten", statistic="Sum", period=MINUTE),
-            below=1,
-            periods=minutes,
-            missing=Missing.alarming("a heartbeat that is not written is not reported either"),
-        )
+    def _member(self, row: Alarm) -> cloudwatch.IAlarm:
+        if row.home == "service":
+            arn = self._deployment.names.alarm_arn(Stack.of(self).region, row.subject)
+            return cloudwatch.Alarm.from_alarm_arn(self, alarm_id(row.subject), arn)
+        return cast(cloudwatch.IAlarm, alarm(self, row, deployment=self._deployment, values=self._values))
 
-    def manifest(self, machine: sfn.StateMachine) -> None:
-        """A day's manifest is missing: restores of that day have nothing to be held against."""
-        period = Duration.minutes(5)
-        for id_, subject, metric in (
-            ("ManifestFailed", "manifest-failed", machine.metric_failed(period=period, statistic="Sum")),
-            ("ManifestTimedOut", "manifest-timed-out", machine.metric_timed_out(period=period, statistic="Sum")),
-        ):
-            alarm(
+    def _speaker(
+        self,
+        cause: Cause,
+        groups: Mapping[Cause, tuple[Alarm, ...]],
+        members: list[cloudwatch.IAlarm],
+        speakers: Mapping[Cause, cloudwatch.IAlarm],
+        topic: sns.ITopic,
+    ) -> cloudwatch.IAlarm:
+        """The alarm that acts for ``cause``, with the one that keeps it quiet."""
+        if not is_composite(cause, groups):
+            [alone] = members
+            assert isinstance(alone, cloudwatch.Alarm)  # noqa: S101 - the service's own have company
+            speaker: cloudwatch.AlarmBase = alone
+        else:
+            quiet = quiet_because_of(cause, groups)
+            wait, rest = (_seconds(objectives.CAUSE_WAIT), _seconds(objectives.CAUSE_REST)) if quiet else (None, None)
+            speaker = cloudwatch.CompositeAlarm(
                 self,
-                id_,
-                deployment=self._deployment,
-                topic=self._topic,
-                subject=subject,
-                description="The manifest was not taken: restores of backups from today on cannot be proven. The"
-                " execution's history says why; start another",
-                metric=metric,
-                above=0,
-                periods=1,
-                missing=Missing.fine("the manifest is taken once a day"),
+                alarm_id(f"{COMPOSITE}{cause.name}"),
+                composite_alarm_name=self._deployment.names.alarm_name(f"{COMPOSITE}{cause.name}"),
+                alarm_rule=cloudwatch.AlarmRule.any_of(
+                    *(cloudwatch.AlarmRule.from_alarm(member, cloudwatch.AlarmState.ALARM) for member in members)
+                ),
+                alarm_description=described_together(
+                    cause.happened, groups[cause], self._values, runbooks_url=self._deployment.runbooks_url
+                ),
+                actions_enabled=True,
+                actions_suppressor=speakers[quiet] if quiet else None,
+                actions_suppressor_wait_period=wait,
+                actions_suppressor_extension_period=rest,
             )
+        action = cast(cloudwatch.IAlarmAction, actions.SnsAction(topic))
+        speaker.add_alarm_action(action)
+        speaker.add_ok_action(action)
+        return cast(cloudwatch.IAlarm, speaker)
 
-    def storage(self, identifier: str, *, allocated_gib: int) -> None:
-        """A full disk stops the database."""
-        alarm(
-            self,
-            "FreeStorage",
-            deployment=self._deployment,
-            topic=self._topic,
-            subject=f"{'replica-' if identifier.endswith('-replica') else ''}free-storage",
-            description=f"{identifier} has less than {objectives.FREE_STORAGE_ALARM_FRACTION:.0%} of {allocated_gib}"
-            f" GiB free although storage grows by itself: {objectives.DATABASE.label} is at stake.",
-            metric=database_metric(identifier, "FreeStorageSpace", statistic="Minimum", period=Duration.minutes(5)),
-            below=allocated_gib * GIB * objectives.FREE_STORAGE_ALARM_FRACTION,
-            periods=3,
-            missing=Missing.alarming("RDS reports it every minute of a running instance"),
-        )
 
-    def replication(self, replica_identifier: str) -> None:
-        """The replica is the copy that keeps the RPO of a lost region."""
-        limit = objectives.REPLICA_LAG_ALARM.total_seconds()
-        alarm(
-            self,
-            "ReplicaLag",
-            deployment=self._deployment,
-            topic=self._topic,
-            subject="replica-lag",
-            description=f"The replica is more than {limit / 60:.0f} minutes behind: the RPO of {objectives.FULL.label}"
-            " is at stake.",
-            metric=database_metric(replica_identifier, "ReplicaLag", statistic="Maximum"),
-            above=limit,
-            periods=5,
-            missing=Missing.alarming("RDS reports it every minute of a replica; without it there is none"),
-        )
-        alarm(
-            self,
-            "ReplicationStopped",
-            deployment=self._deployment,
-            topic=self._topic,
-            subject="replication-stopped",
-            description=f"Replication to the recovery region stopped: every minute adds to the RPO of"
-            f" {objectives.FULL.label}.",
-            metric=database_metric(replica_identifier, "ReplicaLag", statistic="Minimum"),
-            below=0,  # RDS reports -1 when it does not replicate
-            periods=5,
-            missing=Missing.unchanged("the alarm on the lag speaks when the metric is missing"),
-        )
-
-    def verification(self, lost_events: sqs.IQueue) -> None:
-        """A restore was not proven, or nobody was asked to prove it."""
-        alarm(
-            self,
-            "RestoreNotVerified",
-            deployment=self._deployment,
-            topic=self._topic,
-            subject="restore-not-verified",
-            description=f"A restored copy failed its verification: {objectives.FULL.label} cannot be kept with it.",
-            metric=own_metric(self._deployment, "RestoreVerified", statistic="Minimum", period=Duration.minutes(5)),
-            below=1,
-            periods=1,
-            missing=Missing.fine("a verdict comes once a month; its absence is another alarm's"),
-        )
-        lost_events_alarm(
-            self,
-            "EventLost",
-            deployment=self._deployment,
-            topic=self._topic,
-            subject="restore-event-lost",
-            description="An event about a restore could not be delivered, so its verification did not start or end."
-            " The message in the dead-letter queue says which.",
-            queue=lost_events,
-        )
+def _seconds(span: timedelta) -> Duration:
+    return Duration.seconds(int(span.total_seconds()))

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import FrameType
 
 from lab.emulator import hooks
+from lab.emulator.alarms import Alarms
 from lab.emulator.backup_api import BackupApi
 from lab.emulator.backups import Backups
 from lab.emulator.control import Control
@@ -35,7 +36,17 @@ def main() -> None:
     hooks.name_versions_in_s3_events()
     faults, service_deployments = Faults(), ServiceDeployments()
     replication = Replication(instances)
-    parts = (instances, Reboots(instances), replication, backup_api, recorder, faults, service_deployments, Scaling())
+    parts = (
+        instances,
+        Reboots(instances),
+        replication,
+        backup_api,
+        recorder,
+        Alarms(),
+        faults,
+        service_deployments,
+        Scaling(),
+    )
     for part in parts:
         part.install()
     control = Control(

@@ -96,7 +96,12 @@ class Control:
             "run-backup-plan": lambda body: self._backups.run_plan(body["plan_id"], body["rule"]),
             "run-copies": lambda body: self._backups.run_copies(body["plan_id"], body["rule"], body["backup_job_id"]),
             "run-restore-test": lambda body: self._backups.run_restore_test(body["plan"]),
-            "send-event": lambda body: hooks.emit_event("aws.backup", "Restore Job State Change", body["detail"], []),
+            "send-event": lambda body: hooks.emit_event(
+                body.get("source", "aws.backup"),
+                body.get("detail_type", "Restore Job State Change"),
+                body["detail"],
+                body.get("resources", []),
+            ),
             "inject-faults": lambda body: self._faults.inject(body["faults"]),
             "next-deployments": lambda body: self._service_deployments.decide(body["ending"]),
             "change-recovery-point": lambda body: self._backups.backups.change_point(

@@ -23,6 +23,8 @@ _stepfunctions: Any = import_module("ministack.services.stepfunctions")
 _lambda_runtime: Any = import_module("ministack.core.lambda_runtime")
 _eventbridge: Any = import_module("ministack.services.eventbridge")
 _s3: Any = import_module("ministack.services.s3")
+_cloudwatch: Any = import_module("ministack.services.cloudwatch")
+_lambda: Any = import_module("ministack.services.lambda_svc")
 rds: Any = import_module("ministack.services.rds")
 backup: Any = import_module("ministack.services.backup")
 _ecs: Any = import_module("ministack.services.ecs")
@@ -206,6 +208,41 @@ def name_versions_in_s3_events() -> None:
 
     _s3._fire_s3_event = fire_with_version
     _eventbridge._dispatch_event = dispatch_with_version
+
+
+def after_function_output(listener: Callable[[str], None]) -> None:
+    """Let ``listener`` read what each invocation of a function printed, in the function's account and region."""
+    emit = _lambda._emit_lambda_logs
+
+    def emit_and_tell(function: Any, request_id: str, output: str, *rest: object, **named: object) -> None:  # noqa: ANN401
+        emit(function, request_id, output, *rest, **named)
+        listener(output)
+
+    _lambda._emit_lambda_logs = emit_and_tell
+
+
+def record_metric(namespace: str, name: str, value: float, dimensions: Mapping[str, str]) -> None:
+    """Add a value to a metric of the current account and region."""
+    _cloudwatch.record_metric(namespace, name, value, "None", dict(dimensions))
+
+
+def evaluate_alarms_on(namespace: str, name: str) -> None:
+    """Look at the alarms of the current account and region that stand on a metric."""
+    for alarm in list(_cloudwatch._alarms.values()):
+        if (alarm.get("Namespace"), alarm.get("MetricName")) == (namespace, name):
+            _cloudwatch._evaluate_alarm(alarm)
+
+
+def put_composite_alarm(alarm: Properties) -> None:
+    """Make or change a composite alarm in the current region. Raises ValueError with the emulator's refusal."""
+    status, _, body = _cloudwatch._put_composite_alarm({}, alarm, False, True)
+    if status >= 400:
+        raise ValueError(body.decode())
+
+
+def delete_composite_alarm(name: str) -> None:
+    """Remove a composite alarm of the current region."""
+    _cloudwatch._composite_alarms.pop(name, None)
 
 
 def task_error(name: str, cause: str) -> Exception:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 # PagerDuty asks to repeat these, and no other. https://developer.pagerduty.com/docs/events-api-v2/overview/
 _REPEATED = (429, 500, 502, 503, 504)
 _ACCEPTED = 202
+BACKOFF_SECONDS = 0.5
 
 
 class DeliveryError(RuntimeError):
@@ -40,7 +41,7 @@ def page(message: Message, *, url: str, key: str) -> None:
         timeout=urllib3.Timeout(connect=3, read=7),
         retries=Retry(
             total=3,
-            backoff_factor=0.5,
+            backoff_factor=BACKOFF_SECONDS,
             status_forcelist=_REPEATED,
             allowed_methods={"POST"},
             raise_on_status=False,

@@ -23,6 +23,8 @@ def _minutes(span: timedelta) -> int:
 
 CAUSES = (
     Cause(name="database", happened="The database is not heard of in {region}", shared=True),
+    # The same, seen from the other region.
+    Cause(name="silence", happened="{region} does not hear the primary", shared=True, incident="database"),
     Cause(name="failover", happened="RDS fails over"),
     Cause(name="storage", happened="The storage of {instance} runs full"),
     Cause(name="connections", happened="The connections of {instance} are nearly used up", because_of=("database",)),
@@ -31,7 +33,7 @@ CAUSES = (
         name="copies",
         happened="The copies of the database in {region} fall behind",
         # A primary that is silent makes every copy old; one page is enough.
-        because_of=("database",),
+        because_of=("silence",),
     ),
 )
 
@@ -64,7 +66,7 @@ ALARMS = (
         tier=FULL,
         severity="page",
         clock="rpo",
-        cause="database",
+        cause="silence",
         stands="standby",
         metric=Metric.own("ReplicaHeartbeatAgeSeconds", statistic="Maximum", period=_MINUTE),
         above=objectives.PRIMARY_SILENCE.total_seconds(),

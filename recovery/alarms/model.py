@@ -68,13 +68,15 @@ class Metric:
 class Cause:
     """What is wrong behind one alarm or several: one incident. While one of ``because_of`` speaks, this one does not.
 
-    ``shared`` causes are one incident whichever region tells of them. ``bypasses`` the notifier, for it is about it.
+    ``shared`` causes are one incident whichever region tells of them, and several that look at one thing from different
+    sides have one ``incident``. ``bypasses`` the notifier, for it is about it.
     """
 
     name: str
     happened: str
     because_of: tuple[str, ...] = ()
     shared: bool = False
+    incident: str | None = None
     bypasses: bool = False
 
 

@@ -178,7 +178,8 @@ def incident(place: Place, cause: str) -> str:
     """What all messages of one cause share: of one region, or of both where the cause is shared."""
     found = cause_of(cause)
     shared = found is not None and found.shared
-    return "/".join(["duskspendr", place.names.environment, *([] if shared else [place.region]), cause])
+    name = (found.incident if found else None) or cause
+    return "/".join(["duskspendr", place.names.environment, *([] if shared else [place.region]), name])
 
 
 def _note(place: Place, subject: str, text: str, now: datetime) -> Message:

@@ -46,7 +46,7 @@ def test_alarms_roll_a_deployment_back(assembly: Assembly, stack: str) -> None:
     found = assembly.resources(stack, "AWS::CloudWatch::Alarm")
     named = {name["Ref"] for name in alarms["AlarmNames"]}
     assert {found[name]["Properties"]["AlarmName"] for name in named} == {
-        f"duskspendr-{assembly.environment}-api-{subject}" for subject in ("unhealthy-tasks", "server-errors")
+        f"duskspendr-{assembly.environment}-api-{subject}" for subject in ("unhealthy-tasks", "server-errors", "slow")
     }
     assert named <= set(service["DependsOn"])
 

@@ -8,6 +8,7 @@ from aws_cdk import App, Stack
 from aws_cdk.assertions import Template
 
 import environments
+from recovery.alarms import ALARMS
 from stacks.recovery_stage import RecoveryStage
 from tests.infrastructure.assemblies import RECOVERY, Assembly, context, text_of
 
@@ -134,4 +135,6 @@ def test_after_a_failover_the_alarm_on_the_pulse_moves_along(failed_over: dict[s
     }
     assert "duskspendr-local-heartbeat-stopped" in names["RecoveryStandby"]
     assert "duskspendr-local-heartbeat-stopped" not in names["Observability"]
-    assert not any("repl" in name and "free" not in name for name in names["RecoveryStandby"])
+    of_copies = {f"duskspendr-local-{row.subject}" for row in ALARMS if row.stands == "standby"}
+    assert of_copies
+    assert not of_copies & names["RecoveryStandby"]

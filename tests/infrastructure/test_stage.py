@@ -67,6 +67,8 @@ def test_recovery_region_names_the_primary_only_as_source_and_for_the_failover(a
     assert found == {
         ("RecoveryStandby", "AWS::RDS::DBInstance", "SourceDBInstanceIdentifier"),
         ("RecoveryStandby", "AWS::RDS::DBInstance", "SourceRegion"),
+        # Words for a person.
+        ("RecoveryStandby", "AWS::CloudWatch::Alarm", "AlarmDescription"),
         # Of the failover's functions; tests/infrastructure/test_failover_machine.py says what they may do there.
         ("RecoveryStandby", "AWS::Lambda::Function", "Environment"),
         ("RecoveryStandby", "AWS::IAM::Policy", "PolicyDocument"),

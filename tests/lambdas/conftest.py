@@ -100,18 +100,18 @@ def objects(bucket: str) -> Callable[[str], Any]:
 
 
 @pytest.fixture
-def stubbed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Stubber]]:
+def stubbed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Stubber]]:
     """Stand in for a service that the emulator has only in part; every answer that was queued must be asked for."""
     stubbers: list[Stubber] = []
 
-    def stub(service: str) -> Stubber:
+    def stub(service: str, region: str = REGION) -> Stubber:
         client: Any = Session().create_client(
-            service, region_name=REGION, aws_access_key_id="x", aws_secret_access_key="x"
+            service, region_name=region, aws_access_key_id="x", aws_secret_access_key="x"
         )
         stubber = Stubber(client)
         stubber.activate()
         stubbers.append(stubber)
-        for package in ("describe_restore", "judge_restore", "review_recovery_points"):
+        for package in ("describe_restore", "judge_restore", "measure_region", "review_recovery_points"):
             monkeypatch.setattr(f"lambdas.{package}.handler.{service}", lambda: client, raising=False)
         return stubber
 

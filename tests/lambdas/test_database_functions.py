@@ -17,6 +17,7 @@ from lambdas.shared import aws
 from recovery.database import Connection, row
 from recovery.manifest import Manifest
 from recovery.manifest_taking import IncompleteError, UnknownTableError
+from tests.emitters import EMITTERS, emitted_by
 from tests.lambdas.machines import take_manifest
 
 
@@ -114,13 +115,10 @@ def test_heartbeat_is_written_with_iam(database: Connection, context: Any):
 @pytest.mark.usefixtures("database")
 def test_heartbeat_metrics_have_the_dimension_that_alarms_watch(context: Any, capsys: pytest.CaptureFixture[str]):
     heartbeat({}, context)
-    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
-    (metric,) = lines
-    (directive,) = metric["_aws"]["CloudWatchMetrics"]
-    assert directive["Namespace"] == "DuskSpendr/Continuity"
-    assert directive["Dimensions"] == [["Environment"]]
-    assert {each["Name"] for each in directive["Metrics"]} == {"HeartbeatWritten", "HeartbeatSequence"}
-    assert (metric["Environment"], metric["HeartbeatSequence"], metric["HeartbeatWritten"]) == ("test", [2.0], [1.0])
+    found = emitted_by("heartbeat", capsys.readouterr().out)
+    assert set(found) == EMITTERS["heartbeat"]
+    assert (found["HeartbeatSequence"], found["HeartbeatWritten"]) == (2.0, 1.0)
+    assert 0 < found["ConnectionsUsedPercent"] < 100
 
 
 def test_heartbeat_that_cannot_be_written_raises(database: Connection, context: Any):

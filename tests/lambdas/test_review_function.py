@@ -1,6 +1,5 @@
 """The daily look through a vault, as the function does it."""
 
-import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,7 +9,7 @@ from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
 from lambdas.review_recovery_points.handler import handler
-from recovery.recovery_points import KINDS
+from tests.emitters import EMITTERS, emitted_by
 
 Stub = Callable[[str], Stubber]
 
@@ -57,11 +56,20 @@ def test_findings_are_counted_in_metrics_of_every_kind(
 ) -> None:
     aws(points=[POINT, POINT | {"Status": "EXPIRED"}])
     handler({}, context)
-    (metric,) = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
-    (directive,) = metric["_aws"]["CloudWatchMetrics"]
-    assert directive["Dimensions"] == [["Environment"]]
-    assert len(directive["Metrics"]) == len(KINDS)
-    assert (metric["RecoveryPointsExpired"], metric["RecoveryPointsLeftOver"]) == ([1.0], [0.0])
+    found = emitted_by("review_recovery_points", capsys.readouterr().out)
+    assert set(found) == EMITTERS["review_recovery_points"]
+    assert (found["RecoveryPointsExpired"], found["RecoveryPointsLeftOver"]) == (1.0, 0.0)
+
+
+def test_what_should_be_gone_is_counted_and_the_newest_dated(
+    aws: Callable[..., None], context: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    warned = POINT | {"StatusMessage": "something was skipped"}
+    aws(points=[warned, POINT | {"Status": "EXPIRED", "CreationDate": NOW - timedelta(days=9)}])
+    handler({}, context)
+    found = emitted_by("review_recovery_points", capsys.readouterr().out)
+    assert (found["RecoveryPointsCosting"], found["RecoveryPointsWarned"]) == (1.0, 1.0)
+    assert found["NewestRecoveryPointAgeSeconds"] == pytest.approx(86_400, abs=60)
 
 
 @pytest.mark.parametrize("field", ["SourceBackupVaultArn", "DestinationBackupVaultArn"])

@@ -10,6 +10,7 @@ from lambdas.count_late_devices.handler import handler
 from recovery import objectives
 from recovery.device_backups.lateness import DeviceCount, count_devices
 from tests.age_files import age_file
+from tests.emitters import EMITTERS, emitted_by
 from tests.lambdas.device_backups.phones import Phone, Storage
 
 
@@ -73,7 +74,9 @@ def test_function_publishes_what_it_counted(storage: Storage, context: Any, caps
     del storage
     devices(2)
     assert handler({}, context) == {"in_time": 2, "late": 0, "inactive": 0, "late_percent": 0}
-    (metric,) = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
+    printed = capsys.readouterr().out
+    assert set(emitted_by("count_late_devices", printed)) == EMITTERS["count_late_devices"]
+    (metric,) = [json.loads(line) for line in printed.splitlines() if "_aws" in line]
     (directive,) = metric["_aws"]["CloudWatchMetrics"]
     assert directive["Dimensions"] == [["Environment"]]
     assert {each["Name"]: each["Unit"] for each in directive["Metrics"]} == {

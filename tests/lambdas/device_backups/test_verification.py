@@ -1,6 +1,5 @@
 """What arrives is read, tagged and counted; what is no backup is told."""
 
-import json
 import tracemalloc
 from typing import Any
 
@@ -10,6 +9,7 @@ from botocore.exceptions import ClientError
 from lambdas.verify_device_backup.handler import handler
 from recovery.device_backups import verification
 from tests.age_files import age_file
+from tests.emitters import emitted_by
 from tests.lambdas.device_backups.phones import MAX_BYTES, Phone, Storage, fail, owner, tell
 
 
@@ -48,10 +48,7 @@ def tags(storage: Storage, key: str, version: str) -> dict[str, str]:
 
 
 def metrics(printed: str) -> dict[str, float]:
-    (emitted,) = [json.loads(line) for line in printed.splitlines() if "_aws" in line]
-    (directive,) = emitted["_aws"]["CloudWatchMetrics"]
-    assert directive["Dimensions"] == [["Environment"]]
-    return {metric["Name"]: emitted[metric["Name"]][0] for metric in directive["Metrics"]}
+    return emitted_by("verify_device_backup", printed)
 
 
 @pytest.mark.parametrize("kind", ["auto", "manual"])
