@@ -116,6 +116,14 @@ class Environment:
             found=self.sign_in and self.sign_in.issuer,
             action="Nobody could sign in to restore once that region is lost: name another, or none.",
         )
+        for name, pattern in (("pagerduty_url", r"https://\S+"), ("runbooks_url", r"https://\S*[^\s/]")):
+            require(
+                bool(re.fullmatch(pattern, cast(str, getattr(self, name)))),
+                f"{name} of {self.name}",
+                expected="an address that begins with https:// and ends without a slash",
+                found=getattr(self, name),
+                action="A message that leads nowhere helps nobody at 3 a.m.: correct it.",
+            )
         self._require_snapshots_clear_of_windows()
 
     def _require_snapshots_clear_of_windows(self) -> None:

@@ -226,6 +226,19 @@ def test_only_the_laboratory_goes_without_tls() -> None:
     assert [e.database.tls for e in (DEV, STAGING, PROD, LOCAL)] == ["verify-full"] * 3 + ["disable"]
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"pagerduty_url": "http://events.pagerduty.com/v2/enqueue"},
+        {"runbooks_url": "https://runbooks.duskspendr.app/"},
+        {"runbooks_url": "runbooks"},
+    ],
+)
+def test_address_that_leads_nowhere_is_refused(wrong: dict[str, str]) -> None:
+    with pytest.raises(SettingsError, match="expected an address that begins with https:// and ends without a slash"):
+        replace(PROD, **wrong)  # type: ignore[arg-type]
+
+
 def test_environment_whose_alarms_nobody_gets_is_refused() -> None:
     with pytest.raises(SettingsError, match=r"alarm_emails of prod: expected somebody who gets the alarms, found \(\)"):
         replace(PROD, alarm_emails=())

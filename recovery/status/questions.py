@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
+from recovery.alarms import ALARMS
 from recovery.evidence import Evidence
 from recovery.evidence.bucket import EvidenceBucket
 from recovery.evidence.chain import folder, is_record
@@ -94,7 +95,8 @@ def snapshot(backup: "BackupClient", vault: str) -> datetime | None:
 
 
 def open_alarms(cloudwatch: "CloudWatchClient", names: Names) -> tuple[str, ...]:
-    """The names of the environment's alarms that are on."""
+    """The names of the environment's alarms that are on; the canary's is meant to be, every quarter of an hour."""
+    canaries = {names.alarm_name(alarm.subject) for alarm in ALARMS if alarm.is_canary}
     pages = cloudwatch.get_paginator("describe_alarms").paginate(
         AlarmNamePrefix=names.alarm_name(""), StateValue="ALARM", AlarmTypes=["MetricAlarm", "CompositeAlarm"]
     )
@@ -103,6 +105,7 @@ def open_alarms(cloudwatch: "CloudWatchClient", names: Names) -> tuple[str, ...]
             each.get("AlarmName", "")
             for page in pages
             for each in (*page.get("MetricAlarms", []), *page.get("CompositeAlarms", []))
+            if each.get("AlarmName") not in canaries
         )
     )
 

@@ -92,7 +92,8 @@ def put_lag(prod: Deployed, seconds: float) -> None:
 
 def raise_alarm(prod: Deployed) -> None:
     cloudwatch = prod.cloud.clients(PRIMARY_REGION).cloudwatch
-    for name in ("duskspendr-prod-free-storage", "duskspendr-staging-free-storage"):
+    # The canary's is meant to be on, and is nothing to show.
+    for name in ("duskspendr-prod-free-storage", "duskspendr-prod-canary", "duskspendr-staging-free-storage"):
         cloudwatch.put_metric_alarm(
             AlarmName=name,
             MetricName="FreeStorageSpace",
