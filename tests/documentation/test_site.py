@@ -11,6 +11,7 @@ from documentation import site
 from documentation.alarms import SIGNALS
 from documentation.errors import PageError
 from documentation.pages import DOCS, ROOT, page
+from environments import ENVIRONMENTS
 from recovery.objectives import TIERS
 
 LOADED = re.compile(r'<(?:script|img|iframe|link)\b[^>]*?(?:src|href)="?((?:https?:)?//[^"\s>]+)')
@@ -90,3 +91,8 @@ def test_a_dead_anchor_breaks_the_build(tmp_path: Path, monkeypatch: pytest.Monk
 def test_readme_links_to_what_is_there() -> None:
     links = re.findall(r"\]\(([^)\s#]+)\)", (ROOT / "README.md").read_text())
     assert not [link for link in links if not link.startswith("http") and not (ROOT / link).exists()]
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_address_that_messages_give_is_the_sites_folder_of_runbooks(environment: str) -> None:
+    assert ENVIRONMENTS[environment].runbooks_url.endswith("/runbooks")
