@@ -19,6 +19,9 @@ DOCS = ROOT / "docs"
 RUNBOOKS = "runbooks"
 # Pages of RUNBOOKS that belong to no alarm or event of the table: the list, and the page of what nobody foresaw.
 WITHOUT_SIGNAL = ("index", "unknown")
+# What a block shows without wrapping on a screen of usual width.
+COLUMNS = 92
+_BLOCK = re.compile(r"^(?P<indent> *)```\n(?P<body>.*?)^(?P=indent)```$", re.MULTILINE | re.DOTALL)
 _MARKER = re.compile(r"\{\{ (\w+) \}\}")
 _LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)\s]+)\)")
 
@@ -56,9 +59,33 @@ def assemble(target: Path) -> list[Path]:
 def page(file: Path) -> str:
     """A page of docs/ as the site shows it. Raises PageError."""
     try:
-        return _with_links(file, _filled(_words(file), file.read_text()))
+        return folded(_with_links(file, _filled(_words(file), file.read_text())))
     except PageError as error:
         raise PageError(f"{file.parent.name}/{file.name}: {error}") from None
+
+
+def folded(text: str) -> str:
+    """``text`` with the long commands of its blocks continued on further lines, as a shell takes them."""
+
+    def block(found: re.Match[str]) -> str:
+        lines = (_continued(line) for line in found["body"].splitlines())
+        return "\n".join([f"{found['indent']}```", *lines, f"{found['indent']}```"])
+
+    return _BLOCK.sub(block, text)
+
+
+def _continued(line: str) -> str:
+    if len(line) <= COLUMNS or "  #" in line:
+        return line
+    first, *options = line.split(" --")
+    margin = " " * (len(line) - len(line.lstrip()) + 4)
+    lines = [first]
+    for option in options:
+        if len(f"{lines[-1]} --{option} \\") > COLUMNS:
+            lines.append(f"{margin}--{option}")
+        else:
+            lines[-1] += f" --{option}"
+    return " \\\n".join(lines)
 
 
 def _filled(words: Words, text: str) -> str:

@@ -53,7 +53,7 @@ def commands_of(page: Path, text: str) -> Iterator[Line]:
     for found in _FENCE.finditer(text):
         if found["language"]:
             continue
-        body = re.sub(r"\\\n\s*", "", found["body"])
+        body = re.sub(r"\s*\\\n\s*", " ", found["body"])
         for line in body.splitlines():
             if line.strip().startswith(tuple(f"{program} " for program in PROGRAMS)):
                 yield Line(page.name, line.strip(), whole=True)
@@ -65,7 +65,8 @@ def blocks_of(text: str) -> Iterator[str]:
     """The lines of blocks without a language."""
     for found in _FENCE.finditer(text):
         if not found["language"]:
-            yield from (line.strip() for line in found["body"].splitlines() if line.strip())
+            body = re.sub(r"\s*\\\n\s*", " ", found["body"])
+            yield from (line.strip() for line in body.splitlines() if line.strip())
 
 
 def fault_of(line: Line) -> str | None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from documentation.pages import COLUMNS, folded
 from tests.documentation.shell_lines import PROGRAMS, Line, blocks_of, commands_of, fault_of
 
 
@@ -11,6 +12,13 @@ def test_every_command_of_every_page_is_one_its_program_takes(pages: dict[Path, 
     lines = [line for path, text in pages.items() for line in commands_of(path, text)]
     faults = [f"{line.page}: {line.text}\n    {fault}" for line in lines if (fault := fault_of(line))]
     assert not faults, "\n".join(faults)
+
+
+def test_a_long_command_is_continued_where_a_shell_takes_it() -> None:
+    command = f"aws rds describe-events {' '.join(f'--option-{number} {number:010}' for number in range(9))}"
+    text = folded(f"    ```\n    {command}\n    ```")
+    assert all(len(line) <= COLUMNS for line in text.splitlines())
+    assert [line.text for line in commands_of(Path("page.md"), text)] == [command]
 
 
 def test_blocks_to_paste_hold_only_programs_that_are_checked(for_people: dict[Path, str]) -> None:
