@@ -35,8 +35,8 @@ _CITIES = {NAMES.primary_region: "Mumbai", NAMES.recovery_region: "Singapore"}
 _ANY_REGION = {
     "region": "the region",
     "other_region": "the other region",
-    "vault": "the region's vault",
-    "instance": "the region's database",
+    "vault": f"{NAMES.primary_vault_name} or {NAMES.recovery_vault_name}",
+    "instance": f"{NAMES.instance_identifier} or {NAMES.replica_identifier}",
 }
 _STANDS = {
     "primary": "Mumbai",
