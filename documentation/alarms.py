@@ -45,6 +45,7 @@ _STANDS = {
     "serving": "the region that serves",
     "standby": "Singapore, while it does not serve",
 }
+_KINDS = {"page": ("danger", "PAGE"), "ticket": ("info", "TICKET"), "over": ("success", "OVER")}
 _WITHOUT_DATA = {"breaching": "it speaks", "notBreaching": "it is quiet", "ignore": "it stays as it is"}
 
 
@@ -60,7 +61,7 @@ def signals_of(part: ModuleType) -> tuple[Row, ...]:
 
 def facts(signal: Row) -> str:
     """What the table knows of a signal: its line, what is at stake, when it speaks, what belongs with it."""
-    kind, title = ("danger", "PAGE") if signal.severity == "page" else ("info", "TICKET")
+    kind, title = _KINDS[_kind(signal)]
     rows = [
         ("at stake", _promise(signal.tier)),
         *_when_rows(signal),
@@ -120,8 +121,8 @@ def index() -> str:
     blocks: list[str] = []
     for title, part in PARTS:
         blocks += [f"## {title}", ""]
-        for signal in sorted(signals_of(part), key=lambda each: each.severity != "page"):
-            mark = "**page**" if signal.severity == "page" else "ticket"
+        for signal in sorted(signals_of(part), key=lambda each: _kind(each) != "page"):
+            mark = "**page**" if _kind(signal) == "page" else _kind(signal)
             blocks.append(f"- [{signal.subject}]({signal.runbook}.md), {mark}: {headline(signal)}.")
         blocks.append("")
     return "\n".join(blocks)
@@ -133,9 +134,14 @@ def tiers(all_tiers: Iterable[Tier]) -> str:
     return "\n".join(["| tier | RTO | RPO | strategy |", "|---|---|---|---|", *rows])
 
 
+def _kind(signal: Row) -> str:
+    """What its message begins with."""
+    return "over" if isinstance(signal, Event) and signal.over else signal.severity
+
+
 def _table_row(signal: Row) -> str:
     when = _condition(signal) if isinstance(signal, Alarm) else _event(signal)
-    bold = "**" if signal.severity == "page" else ""
+    bold = "**" if _kind(signal) == "page" else ""
     link = f"[{signal.subject}](runbooks/{signal.runbook}.md)"
     return f"| {bold}{link}{bold} | {when} | {signal.tier.number} | {_STANDS[signal.stands]} |"
 
@@ -167,12 +173,18 @@ def _when_rows(signal: Row) -> Sequence[tuple[str, str]]:
 
 def _incident_rows(signal: Row) -> Sequence[tuple[str, str]]:
     cause = cause_of(signal.cause)
-    others = _links(each for each in SIGNALS if each.cause == signal.cause and each != signal)
+    others = _links(each for each in SIGNALS if each != signal and _incident(each) == _incident(signal))
     rows = [("same incident", others)] if others else []
     if cause is not None and cause.because_of:
         causes = _links(each for each in SIGNALS if each.cause in cause.because_of)
         rows.append(("quiet while one speaks of", causes))
     return rows
+
+
+def _incident(signal: Row) -> str:
+    """What PagerDuty's key ends with: several causes may look at one thing from different sides."""
+    cause = cause_of(signal.cause)
+    return (cause.incident if cause else None) or signal.cause
 
 
 def _links(signals: Iterable[Row]) -> str:

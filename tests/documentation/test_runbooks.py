@@ -9,11 +9,12 @@ from typing import Any, cast
 
 import pytest
 
-from documentation.alarms import NAMES, SIGNALS
+from documentation.alarms import NAMES, SIGNALS, signal_of
 from documentation.pages import DOCS, WITHOUT_SIGNAL
 from recovery.alarms.table import ALARMS
 
 PARTS = ["Meaning", "Impact", "First 5 minutes", "Diagnosis", "Fix", "How to know it is over", "Afterwards"]
+ORDINALS = ["first", "second", "third", "fourth", "fifth"]
 RUNBOOKS = sorted((DOCS / "runbooks").glob("*.md"))
 ABOUT_A_SIGNAL = [page for page in RUNBOOKS if page.stem not in WITHOUT_SIGNAL]
 SNAPSHOTS = Path(__file__).parents[1] / "infrastructure" / "snapshots"
@@ -43,6 +44,14 @@ def test_runbook_has_all_parts_in_order_and_none_is_empty(page: Path) -> None:
 def test_facts_commands_and_proof_come_from_the_table(page: Path) -> None:
     text = page.read_text()
     assert [text.count(f"{{{{ {marker} }}}}") for marker in ("facts", "commands", "proof")] == [1, 1, 1]
+
+
+@pytest.mark.parametrize("page", ABOUT_A_SIGNAL, ids=lambda page: page.stem)
+def test_a_command_that_is_called_by_its_number_is_there(page: Path) -> None:
+    signal = signal_of(page.stem)
+    assert signal is not None
+    called = [ORDINALS.index(word) + 1 for word in re.findall(r"(\w+) command\b", page.read_text()) if word in ORDINALS]
+    assert max(called, default=0) <= len(signal.commands)
 
 
 def test_no_page_copies_a_threshold_of_the_table() -> None:
