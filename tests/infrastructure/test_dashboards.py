@@ -126,7 +126,7 @@ def test_every_alarm_of_the_region_is_shown_with_its_limit(dashboard: Dashboard)
 
 
 def test_every_alarm_and_event_of_the_region_links_to_its_runbook_once(dashboard: Dashboard) -> None:
-    links = [link for text in dashboard.texts for link in re.findall(r"\]\((https://[^)]+/[^/)]+)/\)", text)]
+    links = [link for text in dashboard.texts[1:] for link in re.findall(r"\]\((https://[^)]+/[^/)]+)/\)", text)]
     rows = (
         *alarms_in(dashboard.role, serving=dashboard.serving),
         *events_in(dashboard.role, serving=dashboard.serving),
