@@ -81,6 +81,7 @@ class ObservabilityStack(RegionalStack):
             self,
             "Announcements",
             topic=notifier.channels.alarms,
+            lost_events=notifier.undelivered,
             role="primary",
             serving=serving,
             values=values | {"proof_machines": proof.state_machine_arns, "review_machines": [proof.review_machine_arn]},

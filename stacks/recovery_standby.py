@@ -155,6 +155,7 @@ class RecoveryStandbyStack(RegionalStack):
             self,
             "Announcements",
             topic=notifier.channels.alarms,
+            lost_events=notifier.undelivered,
             role="recovery",
             serving=serving,
             values=values | {"proof_machines": proof.state_machine_arns, "review_machines": [proof.review_machine_arn]},

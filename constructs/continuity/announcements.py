@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from aws_cdk import aws_events as events
 from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from continuity.alarms import alarm_id
@@ -26,6 +27,7 @@ class Announcements(Construct):
         id: str,  # noqa: A002
         *,
         topic: sns.ITopic,
+        lost_events: sqs.IQueue,
         role: Role,
         serving: bool,
         values: Values,
@@ -41,6 +43,7 @@ class Announcements(Construct):
                         topic,
                         {"signal": event.subject}
                         | {field: events.EventField.from_path(f"$.{field}") for field in _FIELDS},
+                        lost_events=lost_events,
                     )
                 ],
             )

@@ -61,10 +61,10 @@ def route_to(function: lambda_.Function) -> apigateway.HttpRouteIntegration:
     return cast(apigateway.HttpRouteIntegration, integration)
 
 
-def publish(topic: sns.ITopic, message: Mapping[str, str]) -> events.IRuleTarget:
+def publish(topic: sns.ITopic, message: Mapping[str, str], *, lost_events: sqs.IQueue) -> events.IRuleTarget:
     """A rule's message to ``topic``; ``message`` may hold events.EventField values."""
     text = events.RuleTargetInput.from_object(dict(message))
-    return cast(events.IRuleTarget, targets.SnsTopic(topic, message=text))
+    return cast(events.IRuleTarget, targets.SnsTopic(topic, message=text, dead_letter_queue=lost_events))
 
 
 def keep_failures(function: lambda_.Function, lost_events: sqs.Queue) -> None:

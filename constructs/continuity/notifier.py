@@ -49,7 +49,7 @@ class Notifier(Construct):
     e-mail and say so, and the canary does not arrive.
     """
 
-    undelivered: sqs.Queue
+    undelivered: sqs.IQueue
 
     def __init__(self, scope: Construct, id: str, *, deployment: Deployment, on_call: OnCall) -> None:  # noqa: A002
         super().__init__(scope, id)
@@ -65,7 +65,8 @@ class Notifier(Construct):
             subscription = subscriptions.EmailSubscription(email)
             self.channels.messages.add_subscription(cast(sns.ITopicSubscription, subscription))
         self._routing_key = self._secret()
-        self.undelivered = lost_events_queue(self, "Undelivered", deployment=deployment)
+        undelivered = lost_events_queue(self, "Undelivered", deployment=deployment)
+        self.undelivered = cast(sqs.IQueue, undelivered)
         self.function = self._function()
         self._allow()
         # Twice: what SNS cannot hand over, and what the function fails at after Lambda's own repetitions.
@@ -77,7 +78,7 @@ class Notifier(Construct):
                 ),
             )
         )
-        keep_failures(self.function, self.undelivered)
+        keep_failures(self.function, undelivered)
         self._canary()
 
     def _topic(self, id: str, name: str, publishers: Sequence[str]) -> sns.ITopic:  # noqa: A002

@@ -45,6 +45,7 @@ def page(message: Message, *, url: str, key: str) -> None:
             status_forcelist=_REPEATED,
             allowed_methods={"POST"},
             raise_on_status=False,
+            respect_retry_after_header=False,  # it may ask for longer than the function has; Lambda repeats later
             redirect=False,
         ),
     )

@@ -1,9 +1,9 @@
-"""Alarms and events of the database (tier 1) and of its copies in the recovery region (tier 3)."""
+"""Alarms of the database (tier 1) and of its copies in the recovery region (tier 3)."""
 
 from datetime import timedelta
 
 from recovery import objectives
-from recovery.alarms.model import Alarm, Cause, Event, Metric, Missing
+from recovery.alarms.model import Alarm, Cause, Metric, Missing
 from recovery.objectives import DATABASE, FULL
 
 _MINUTE = timedelta(minutes=1)
@@ -70,6 +70,7 @@ ALARMS = (
         stands="standby",
         metric=Metric.own("ReplicaHeartbeatAgeSeconds", statistic="Maximum", period=_MINUTE),
         above=objectives.PRIMARY_SILENCE.total_seconds(),
+        limit_is_loss=True,
         periods=2,
         missing=Missing.alarming("a copy that cannot be asked is no copy"),
         commands=(_STATUS, _PLAN, "dr failover --environment {environment}"),
@@ -86,6 +87,7 @@ ALARMS = (
         stands="standby",
         metric=Metric.own("ReplicaHeartbeatAgeSeconds", statistic="Maximum", period=_MINUTE),
         above=objectives.REPLICA_LAG_ALARM.total_seconds(),
+        limit_is_loss=True,
         periods=2,
         missing=Missing.unchanged("primary-silent speaks when nobody measures"),
         commands=(_STATUS, _PLAN),
@@ -102,6 +104,7 @@ ALARMS = (
         stands="standby",
         metric=_rds("ReplicaLag", statistic="Maximum"),
         above=objectives.REPLICA_LAG_ALARM.total_seconds(),
+        limit_is_loss=True,
         periods=5,
         missing=Missing.alarming("RDS reports it every minute of a replica; without it there is none"),
         commands=(_STATUS, _PLAN),
@@ -137,6 +140,7 @@ ALARMS = (
         stands="standby",
         metric=Metric.own("ReplicatedBackupAgeSeconds", statistic="Maximum", period=_FIVE),
         above=objectives.REPLICATED_BACKUP_ALARM.total_seconds(),
+        limit_is_loss=True,
         periods=2,
         missing=Missing.alarming("backups that cannot be asked about, or are not there, restore nothing"),
         commands=(
@@ -220,80 +224,5 @@ ALARMS = (
             " --period 3600 --start-time {began_day} --end-time {now}",
         ),
         proof="MaximumUsedTransactionIDs of {instance} falls after a vacuum of the oldest tables",
-    ),
-)
-
-
-def _rds_event(
-    event_id: str,
-    subject: str,
-    happened: str,
-    *,
-    cause: str,
-    over: bool = False,
-    commands: tuple[str, ...] = (_STATUS,),
-    proof: str = "`dr status` shows the database's newest heartbeat less than two minutes old",
-) -> Event:
-    """A message of RDS about an instance, by its id.
-
-    https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_Events.Messages.html
-    """
-    copy = cause == "copies"
-    return Event(
-        subject=subject,
-        happened=happened,
-        tier=FULL if copy else DATABASE,
-        severity="page",
-        clock="rpo" if copy else "rto",
-        cause=cause,
-        stands="both",
-        source="aws.rds",
-        detail_type="RDS DB Instance Event",
-        detail={"EventID": (event_id,), "SourceIdentifier": ("{instance}",)},
-        facts={"instance": "SourceIdentifier", "RDS says": "Message", "event": "EventID"},
-        over=over,
-        commands=commands,
-        proof=proof,
-    )
-
-
-EVENTS = (
-    _rds_event("RDS-EVENT-0013", "rds-failover-began", "RDS fails {instance} over to its standby", cause="failover"),
-    _rds_event(
-        "RDS-EVENT-0049",
-        "rds-failover-complete",
-        "The failover of {instance} to its standby is complete",
-        cause="failover",
-        over=True,
-    ),
-    _rds_event("RDS-EVENT-0034", "rds-failover-abandoned", "RDS gave a failover of {instance} up", cause="failover"),
-    _rds_event(
-        "RDS-EVENT-0031",
-        "rds-instance-failed",
-        "{instance} failed, and AWS advises to restore it to a point in time",
-        cause="database",
-        commands=("dr restore --environment {environment} --at {before}", _PLAN),
-        proof="`dr restore` ends with the restored instance, and its proof says PASS",
-    ),
-    _rds_event(
-        "RDS-EVENT-0089",
-        "rds-storage-low",
-        "RDS says that the storage of {instance} is almost full",
-        cause="storage",
-        proof="FreeStorageSpace of {instance} rises",
-    ),
-    _rds_event(
-        "RDS-EVENT-0045",
-        "rds-replication-stopped",
-        "RDS says that replication to {instance} stopped",
-        cause="copies",
-        proof="`dr status` shows a lag below a minute",
-    ),
-    _rds_event(
-        "RDS-EVENT-0057",
-        "rds-replication-ended",
-        "RDS says that replication to {instance} was terminated",
-        cause="copies",
-        proof="`dr status` shows a lag below a minute",
     ),
 )

@@ -19,7 +19,9 @@ CAUSES = (
 )
 
 
-def _copies(subject: str, happened: str, name: str, statistic: str, above: float) -> Alarm:
+def _copies(
+    subject: str, happened: str, name: str, statistic: str, above: float, *, limit_is_loss: bool = False
+) -> Alarm:
     return Alarm(
         subject=subject,
         happened=happened,
@@ -40,6 +42,7 @@ def _copies(subject: str, happened: str, name: str, statistic: str, above: float
             ),
         ),
         above=above,
+        limit_is_loss=limit_is_loss,
         periods=1,
         missing=Missing.unchanged("S3 reports only while there is something to replicate"),
         commands=(_STATUS, "aws s3api get-bucket-replication --bucket {device_bucket} --region {region}"),
@@ -144,5 +147,6 @@ ALARMS = (
         "ReplicationLatency",
         "Maximum",
         DEVICE_REPLICATION_TIME.total_seconds(),
+        limit_is_loss=True,
     ),
 )

@@ -109,7 +109,8 @@ class Alarm(Signal):
     """A metric that was ``above`` or ``below`` its limit for ``periods`` periods in a row.
 
     With ``share_of`` the limit is a share of that value, which the place of the alarm knows. ``home`` is the part of
-    the templates that makes it: the ``service`` needs its own alarms to roll a deployment back.
+    the templates that makes it: the ``service`` needs its own alarms to roll a deployment back. ``limit_is_loss`` says
+    that a copy is as many seconds old as the metric says, which a lost region would cost.
     """
 
     metric: Metric
@@ -119,6 +120,7 @@ class Alarm(Signal):
     periods: int
     missing: Missing
     home: Literal["region", "service"] = "region"
+    limit_is_loss: bool = False
     is_canary: bool = False
 
     def __post_init__(self) -> None:

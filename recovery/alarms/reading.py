@@ -114,9 +114,7 @@ def _of_alarm(
         *_where(place),
         ("console", alarm_link(place.region, name)),
     ]
-    lost = timedelta(seconds=alarm.limit) if alarm.clock == "rpo" and alarm.metric.name.endswith("Seconds") else None
-    if alarm.metric.name == "ReplicaLag" and alarm.above is not None:
-        lost = timedelta(seconds=alarm.above)
+    lost = timedelta(seconds=alarm.limit) if alarm.limit_is_loss else None
     stake = (
         "nothing any more" if over else at_stake(alarm, began=began if lost is None else changed, now=now, loss=lost)
     )

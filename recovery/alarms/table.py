@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from typing import Literal
 
-from recovery.alarms import backups, database, devices, proofs, service, watch
+from recovery.alarms import backups, database, devices, proofs, rds_events, service, watch
 from recovery.alarms.model import Alarm, Cause, Event, Signal
 
 _PARTS = (database, service, backups, proofs, devices, watch)
 CAUSES: tuple[Cause, ...] = tuple(cause for part in _PARTS for cause in part.CAUSES)
 ALARMS: tuple[Alarm, ...] = tuple(alarm for part in _PARTS for alarm in part.ALARMS)
-EVENTS: tuple[Event, ...] = (*database.EVENTS, *service.EVENTS, *backups.EVENTS, *proofs.EVENTS)
+EVENTS: tuple[Event, ...] = (*rds_events.EVENTS, *service.EVENTS, *backups.EVENTS, *proofs.EVENTS)
 
 Role = Literal["primary", "recovery"]
 

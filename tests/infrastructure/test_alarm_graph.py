@@ -124,6 +124,22 @@ def test_every_metric_of_ours_is_emitted_in_the_region_with_exactly_its_dimensio
                 assert variables["METRIC_NAMESPACE"] == found["Namespace"], subject
 
 
+def test_whoever_emits_a_metric_is_called(region: Region) -> None:
+    callers = [found for _, _, found in region.of("AWS::Events::Rule") if found["State"] == "ENABLED"]
+    callers += [found for _, _, found in region.of("AWS::StepFunctions::StateMachine", "AWS::SNS::Subscription")]
+    text = text_of(callers)
+    watched = {
+        found["MetricName"] for found in region.alarms(METRIC).values() if found["Namespace"] == METRIC_NAMESPACE
+    }
+    emitting = {package for package, names in EMITTERS.items() if names & watched}
+    for stack, name, function in region.of("AWS::Lambda::Function"):
+        parts = str(function["Handler"]).split(".")
+        if parts[0] == "lambdas" and parts[1] in emitting - {"heartbeat"}:
+            assert f'"{name}"' in text, f"{stack}: {parts[1]}"
+    if region.serving:
+        assert "HeartbeatFunction" in text
+
+
 def test_no_source_is_listed_that_nobody_uses() -> None:
     used = {
         (row.metric.namespace, row.metric.name, frozenset(name for name, _ in row.metric.dimensions)) for row in ALARMS
@@ -312,6 +328,16 @@ def test_every_event_of_the_table_reaches_the_notifier_with_its_name(region: Reg
         if (signal := re.search(r'"signal":"([a-z-]+)"', target["InputTransformer"]["InputTemplate"]))
     }
     assert named == {event.subject for event in events_in(region.role, serving=region.serving)}
+
+
+def test_event_that_cannot_be_handed_over_is_kept_where_an_alarm_looks(region: Region) -> None:
+    topic = {"Ref": region.topics()["alarms"]}
+    [dimension] = region.alarms(METRIC)["notifier-failing"]["Dimensions"]
+    queue = dimension["Value"]["Fn::GetAtt"][0]
+    for _, _, rule in region.of("AWS::Events::Rule"):
+        for target in rule["Targets"]:
+            if target["Arn"] == topic:
+                assert target["DeadLetterConfig"]["Arn"]["Fn::GetAtt"] == [queue, "Arn"]
 
 
 def test_every_pattern_matches_something_of_the_table(region: Region) -> None:

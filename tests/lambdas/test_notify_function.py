@@ -7,6 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from lambdas.notify import delivery
 from lambdas.notify.delivery import DeliveryError
@@ -241,6 +242,17 @@ def test_composite_asks_which_of_its_alarms_are_on(topics: Topics, context: Any)
     text = topics.to("messages")[0]["Message"]
     assert "answered with 5xx" in text.splitlines()[0]
     assert "api-slow is on" in text
+
+
+def test_alarms_that_cannot_be_asked_keep_no_message_back(
+    topics: Topics, context: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(**_: object) -> None:
+        raise ClientError({"Error": {"Code": "AccessDenied"}}, "DescribeAlarms")
+
+    monkeypatch.setattr(aws.cloudwatch(), "describe_alarms", refuse)
+    handler(told(f"{COMPOSITE}application"), context)
+    assert topics.to("messages")[0]["Subject"].startswith("PAGE")
 
 
 def test_secret_without_a_value_is_no_key(bucket: str) -> None:
