@@ -55,8 +55,9 @@ def signal_of(subject: str) -> Row | None:
 
 
 def signals_of(part: ModuleType) -> tuple[Row, ...]:
-    """The alarms and events of one part of the table."""
-    return (*part.ALARMS, *getattr(part, "EVENTS", ()))
+    """The alarms and events of one part of the table: those of its causes."""
+    causes = {cause.name for cause in part.CAUSES}
+    return tuple(signal for signal in SIGNALS if signal.cause in causes)
 
 
 def facts(signal: Row) -> str:

@@ -107,10 +107,8 @@ class ContinuityDashboard(Construct):
             ("The alarms themselves", (watch,), ()),
         )
         for title, modules, graphs in parts:
-            names = {row.subject for module in modules for row in _rows(module)}
-            yield Section(
-                title, tuple(row for row in standing if row.subject in names and _belongs(row, title)), graphs
-            )
+            causes = {cause.name for module in modules for cause in module.CAUSES}
+            yield Section(title, tuple(row for row in standing if row.cause in causes and _belongs(row, title)), graphs)
 
     def _section(self, section: Section) -> None:
         if not section.signals and not section.graphs:
@@ -215,10 +213,6 @@ def tiers_table() -> str:
     """The spec's tiers as a Markdown table."""
     rows = [f"| {tier.label} | {span(tier.rto)} | {_rpo(tier)} | {tier.strategy} |" for tier in objectives.TIERS]
     return "\n".join(["| Tier | RTO | RPO | Strategy |", "|---|---|---|---|", *rows])
-
-
-def _rows(module: ModuleType) -> tuple[Signal, ...]:
-    return (*module.ALARMS, *getattr(module, "EVENTS", ()))
 
 
 def _belongs(row: Signal, title: str) -> bool:
