@@ -27,7 +27,7 @@ def build(work: Path, site: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "mkdocs", "build", "--strict", "--config-file", str(work / "mkdocs.yml")],
         # The theme's advertisement about mkdocs 2 is no warning of ours.
-        env=os.environ | {"NO_MKDOCS_2_WARNING": "1", "DISABLE_MKDOCS_2_WARNING": "true"},
+        env=os.environ | {"NO_MKDOCS_2_WARNING": "1", "NO_COLOR": "1"},
         capture_output=True,
         text=True,
         check=False,
