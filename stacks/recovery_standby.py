@@ -141,7 +141,7 @@ class RecoveryStandbyStack(RegionalStack):
             "notifier_queue": notifier.undelivered.queue_name,
             "restore_queue": proof.lost_events.queue_name,
         }
-        signals = Signals(
+        Signals(
             self,
             "Signals",
             deployment=deployment,
@@ -149,8 +149,8 @@ class RecoveryStandbyStack(RegionalStack):
             role="recovery",
             serving=serving,
             values=values,
+            of_the_service=api.alarms,
         )
-        signals.node.add_dependency(api)  # a composite counts on the service's own alarms
         Announcements(
             self,
             "Announcements",

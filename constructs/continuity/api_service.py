@@ -117,7 +117,7 @@ class ApiService(Construct):
             health_check=elb.HealthCheck(path=HEALTH_PATH, healthy_http_codes="200", interval=Duration.seconds(15)),
         )
         listener.add_target_groups("Default", target_groups=[self.target_group])
-        alarms = self._rollback_alarms()
+        self.alarms = self._rollback_alarms()
         self.service = ecs.FargateService(
             self,
             "Service",
@@ -128,7 +128,7 @@ class ApiService(Construct):
             max_healthy_percent=200,
             circuit_breaker=ecs.DeploymentCircuitBreaker(enable=True, rollback=True),
             deployment_alarms=ecs.DeploymentAlarmConfig(
-                alarm_names=[alarm.alarm_name for alarm in alarms], behavior=ecs.AlarmBehavior.ROLLBACK_ON_ALARM
+                alarm_names=[alarm.alarm_name for alarm in self.alarms], behavior=ecs.AlarmBehavior.ROLLBACK_ON_ALARM
             ),
             health_check_grace_period=Duration.minutes(2),
             vpc_subnets=Subnets.private,
@@ -137,7 +137,7 @@ class ApiService(Construct):
             propagate_tags=ecs.PropagatedTagSource.SERVICE,
         )
         self.service.attach_to_application_target_group(self.target_group)
-        self.service.node.add_dependency(*alarms)
+        self.service.node.add_dependency(*self.alarms)
         self._scale(scale)
         self.url = (
             f"https://{public_name.name}" if public_name else f"http://{self.load_balancer.load_balancer_dns_name}"

@@ -1,6 +1,6 @@
 """A region's alarms, by their causes: of each, one alarm speaks."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import cast
 
@@ -50,7 +50,7 @@ class Signals(Construct):
     """Every alarm that the table has for a region of this ``role``.
 
     The members of a cause with several act through a composite, which tells the beginning and the end once. Those that
-    the service has made itself are known by name.
+    the service has made itself are known by name; where it is in the same stack, they have to be there before.
     """
 
     def __init__(
@@ -63,9 +63,10 @@ class Signals(Construct):
         role: Role,
         serving: bool,
         values: Values,
+        of_the_service: Sequence[cloudwatch.Alarm] = (),
     ) -> None:
         super().__init__(scope, id)
-        self._deployment, self._values = deployment, values
+        self._deployment, self._values, self._of_the_service = deployment, values, of_the_service
         groups = groups_in(role, serving=serving)
         made = {cause: [self._member(row) for row in members] for cause, members in groups.items()}
         speakers: dict[Cause, cloudwatch.IAlarm] = {}
@@ -111,6 +112,8 @@ class Signals(Construct):
                 actions_suppressor_wait_period=wait,
                 actions_suppressor_extension_period=rest,
             )
+            if any(row.home == "service" for row in groups[cause]):
+                speaker.node.add_dependency(*self._of_the_service)
         action = cast(cloudwatch.IAlarmAction, actions.SnsAction(topic))
         speaker.add_alarm_action(action)
         speaker.add_ok_action(action)
