@@ -1,6 +1,6 @@
 # Two commands matter: `make drill` executes every promise once, `make test` checks everything. Both do all the set-up.
 .DEFAULT_GOAL := help
-.PHONY: help install drill drill-all lab damage clean-restores bench bench-device bench-failover device-faults test lint format types contracts pytest synth snapshots lock clean
+.PHONY: help install drill drill-all lab damage clean-restores bench bench-device bench-failover device-faults docs architecture test lint format types contracts pytest synth snapshots lock clean
 SHELL := /bin/bash
 
 PYTHON ?= python3
@@ -77,6 +77,12 @@ synth: install ## dev, staging and prod into cdk.out/, without credentials or ne
 
 snapshots: install ## accept the templates and messages as they are now; review the diff
 	@UPDATE_SNAPSHOTS=1 $(BIN)/pytest -q tests/infrastructure/test_snapshots.py tests/recovery/alarms/test_golden.py
+
+docs: install ## the documentation site, into build/site
+	@$(BIN)/python -m documentation site
+
+architecture: synth ## draw docs/architecture.svg from the templates of prod
+	@$(BIN)/python -m documentation architecture cdk.out
 
 format: install ## format the code
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .

@@ -32,7 +32,8 @@ MINUTES_CLEAR_OF_WINDOW = 60
 ON_CALL = "oncall@duskspendr.app"
 # Of accounts in the EU it is https://events.eu.pagerduty.com/v2/enqueue.
 PAGERDUTY = "https://events.pagerduty.com/v2/enqueue"
-RUNBOOKS = "https://runbooks.duskspendr.app"
+# Where the documentation site (`make docs`) is served, and its folder of runbooks.
+RUNBOOKS = "https://continuity.duskspendr.app/runbooks"
 
 LogRetentionDays = Literal[1, 7, 30, 90, 365]
 

@@ -209,6 +209,10 @@ class Names:
         """An alarm, for stacks that do not make it."""
         return f"arn:aws:cloudwatch:{region}:{self.account}:alarm:{self.alarm_name(subject)}"
 
+    def dashboard_name(self, region: str) -> str:
+        """The dashboard of a region. Dashboards of an account are global, so their names differ."""
+        return f"{self.prefix}-{region}"
+
     def alarm_name(self, subject: str) -> str:
         """The name under which a person or a service finds an alarm."""
         return f"{self.prefix}-{subject}"

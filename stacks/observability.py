@@ -88,5 +88,5 @@ class ObservabilityStack(RegionalStack):
         )
         if fault_experiments and serving:
             FaultExperiments(self, "FaultExperiments", deployment=deployment)
-        ContinuityDashboard(self, "Continuity", deployment=deployment)
+        ContinuityDashboard(self, "Continuity", deployment=deployment, role="primary", serving=serving, values=values)
         CfnOutput(self, "NotifierFunctionName", value=notifier.function.function_name)

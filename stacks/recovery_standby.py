@@ -13,6 +13,7 @@ from constructs import Construct
 from continuity.announcements import Announcements
 from continuity.api_service import ApiService, Image, PublicName, Scale
 from continuity.buckets import EvidenceStore
+from continuity.dashboard import ContinuityDashboard
 from continuity.deployment import Deployment
 from continuity.failover import Failover
 from continuity.failover_function import AlarmChannel
@@ -160,6 +161,7 @@ class RecoveryStandbyStack(RegionalStack):
             serving=serving,
             values=values | {"proof_machines": proof.state_machine_arns, "review_machines": [proof.review_machine_arn]},
         )
+        ContinuityDashboard(self, "Continuity", deployment=deployment, role="recovery", serving=serving, values=values)
 
         CfnOutput(self, "ReplicaIdentifier", value=replica.instance.ref)
         CfnOutput(self, "FailoverStateMachineArn", value=failover.machine.state_machine_arn)

@@ -54,7 +54,7 @@ ALARMS = (
             _STATUS,
             "aws lambda get-function-configuration --region {region} --function-name duskspendr-{environment}-guard"
             " --query LoggingConfig.LogGroup --output text",
-            "aws logs tail LOGGROUP --region {region} --since 30m",
+            "aws logs filter-log-events --region {region} --log-group-name LOGGROUP --limit 50",
         ),
         proof="the guard's log shows a turn each minute, and this alarm is OK",
     ),

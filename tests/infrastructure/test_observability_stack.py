@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from continuity.dashboard import tiers_table
 from recovery import objectives
 from tests.infrastructure.assemblies import Assembly, text_of
 
@@ -92,18 +91,3 @@ def test_on_call_subscribes_to_messages_in_both_regions(prod: Assembly) -> None:
     for stack in PLACES:
         [mail] = [each for each in prod.properties(stack, "AWS::SNS::Subscription") if each["Protocol"] == "email"]
         assert (mail["Endpoint"], "Messages" in text_of(mail["TopicArn"])) == ("oncall@duskspendr.app", True)
-
-
-def test_dashboard_shows_every_tier_with_its_targets(prod: Assembly) -> None:
-    body = text_of(prod.only("Observability", "AWS::CloudWatch::Dashboard")["DashboardBody"])
-    for tier in objectives.TIERS:
-        assert tier.label in body
-    assert f"{objectives.FULL.rto.total_seconds():.0f}" in body
-
-
-def test_tiers_read_as_the_spec_writes_them() -> None:
-    assert tiers_table().splitlines()[2:] == [
-        "| Tier 1 (database) | 1 h | 0 | Multi-AZ RDS, automatic failover |",
-        "| Tier 2 (application) | 30 min | N/A | ECS auto-recovery |",
-        "| Tier 3 (full) | 4 h | 1 h | Cross-region restore |",
-    ]
