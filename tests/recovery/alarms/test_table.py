@@ -22,7 +22,17 @@ SIGNALS: tuple[Signal, ...] = (*ALARMS, *EVENTS)
 NAMES = Names(environment="prod", account="123456789012")
 # What a message adds when it is written.
 AT_THE_TIME = {"before": "2026-11-01T05:59:00Z", "began_day": "2026-10-31", "now": "2026-11-01T06:00:00Z", "job": "J"}
-KNOWN_COMMANDS = {"status", "failover", "failback", "rollback", "reconcile", "restore", "recovery-points", "list", "verify"}
+KNOWN_COMMANDS = {
+    "status",
+    "failover",
+    "failback",
+    "rollback",
+    "reconcile",
+    "restore",
+    "recovery-points",
+    "list",
+    "verify",
+}
 PLACES: list[tuple[Role, bool]] = [("primary", True), ("recovery", False), ("primary", False), ("recovery", True)]
 
 named = pytest.mark.parametrize("signal", SIGNALS, ids=lambda signal: signal.subject)
