@@ -1,0 +1,226 @@
+"""Follows a template's references as far as can be done without deploying it.
+
+What only a deployment knows (a generated id, a parameter without default) never becomes a guess: generated names become
+tokens that :meth:`~recovery.guards.templates.Assembly.resource_of` leads back to their resource, everything else becomes
+:class:`Unresolved`.
+"""
+
+import base64
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+from recovery.guards.naming import attribute, reference
+
+if TYPE_CHECKING:
+    from recovery.guards.templates import Stack
+
+# How deep references may lead through parameters, mappings and exports before they must be going in circles.
+MAX_DEPTH = 60
+
+
+@dataclass(frozen=True)
+class Unresolved:
+    """A value that cannot be told from the templates, and why. ``text`` is what is known of a longer text."""
+
+    reason: str
+    text: str = ""
+
+    def __str__(self) -> str:
+        return self.text or f"({self.reason})"
+
+
+@dataclass(frozen=True)
+class _Nothing:
+    """AWS::NoValue: the property is not there."""
+
+
+_NOTHING = _Nothing()
+
+
+def resolve(stack: "Stack", value: object, depth: int = 0) -> Any:
+    """``value`` with every function of CloudFormation carried out; Unresolved stands where that cannot be done."""
+    if depth > MAX_DEPTH:
+        return Unresolved("the references go in circles")
+    if isinstance(value, list):
+        items = [resolve(stack, item, depth + 1) for item in cast(list[object], value)]
+        return [item for item in items if item is not _NOTHING]
+    if not isinstance(value, dict):
+        return value
+    mapping = cast(dict[str, object], value)
+    if len(mapping) == 1:
+        ((name, argument),) = mapping.items()
+        function = _FUNCTIONS.get(name)
+        if function is not None:
+            return function(stack, argument, depth + 1)
+        if name.startswith("Fn::"):
+            return Unresolved(f"{name} is carried out by CloudFormation only")
+    resolved = {key: resolve(stack, item, depth + 1) for key, item in mapping.items()}
+    return {key: item for key, item in resolved.items() if item is not _NOTHING}
+
+
+def condition_holds(stack: "Stack", name: str) -> bool | Unresolved:
+    """Whether a template's condition holds, with the parameters' defaults."""
+    if name not in stack.conditions:
+        return Unresolved(f"there is no condition {name}")
+    found = resolve(stack, stack.conditions[name])
+    return found if isinstance(found, bool | Unresolved) else Unresolved(f"the condition {name} is no condition")
+
+
+def _ref(stack: "Stack", argument: object, depth: int) -> Any:
+    name = str(argument)
+    if name == "AWS::NoValue":
+        return _NOTHING
+    pseudo = stack.pseudo_parameters
+    if name in pseudo:
+        return pseudo[name]
+    if name in stack.parameters:
+        parameter = stack.parameters[name]
+        default = parameter.get("Default")
+        kind = str(parameter.get("Type", "String"))
+        if default is None or kind.startswith("AWS::SSM::"):
+            return Unresolved(f"the parameter {name} is given at deploy")
+        return str(default).split(",") if "List" in kind else default
+    if name in stack.resources:
+        return reference(stack.resources[name])
+    return Unresolved(f"there is no {name} to refer to")
+
+
+def _get_att(stack: "Stack", argument: object, depth: int) -> Any:
+    parts = argument.split(".", 1) if isinstance(argument, str) else [str(part) for part in cast(list[object], argument)]
+    name, attr = parts[0], ".".join(parts[1:])
+    if name not in stack.resources:
+        return Unresolved(f"there is no resource {name}")
+    return attribute(stack.resources[name], attr)
+
+
+def _joined(parts: list[Any], separator: str) -> str | Unresolved:
+    text = separator.join(str(part) for part in parts)
+    for part in parts:
+        if isinstance(part, Unresolved):
+            return Unresolved(part.reason, text)
+    return text
+
+
+def _join(stack: "Stack", argument: object, depth: int) -> Any:
+    separator, values = cast(list[object], argument)
+    parts = resolve(stack, values, depth)
+    return _joined(cast(list[Any], parts), str(separator)) if isinstance(parts, list) else parts
+
+
+def _sub(stack: "Stack", argument: object, depth: int) -> Any:
+    text, names = (argument, {}) if isinstance(argument, str) else cast(tuple[str, dict[str, object]], argument)
+    pieces: list[Any] = []
+    for index, piece in enumerate(re.split(r"\$\{([^!}][^}]*)\}", str(text))):
+        if index % 2 == 0:
+            pieces.append(piece.replace("${!", "${"))
+        elif piece in names:
+            pieces.append(resolve(stack, names[piece], depth))
+        elif "." in piece:
+            pieces.append(_get_att(stack, piece.strip(), depth))
+        else:
+            pieces.append(_ref(stack, piece.strip(), depth))
+    return _joined(pieces, "")
+
+
+def _select(stack: "Stack", argument: object, depth: int) -> Any:
+    index, values = resolve(stack, cast(list[object], argument), depth)
+    if isinstance(values, Unresolved):
+        return values
+    try:
+        return values[int(index)]
+    except (IndexError, ValueError, TypeError, KeyError):
+        return Unresolved(f"Fn::Select {index} finds nothing")
+
+
+def _split(stack: "Stack", argument: object, depth: int) -> Any:
+    separator, text = resolve(stack, cast(list[object], argument), depth)
+    if isinstance(text, str) and "<" in text and separator != ":":
+        return Unresolved("Fn::Split takes a generated name apart")
+    return text.split(separator) if isinstance(text, str) else Unresolved("Fn::Split has no known text", str(text))
+
+
+def _if(stack: "Stack", argument: object, depth: int) -> Any:
+    name, then, otherwise = cast(list[object], argument)
+    left, right = resolve(stack, then, depth), resolve(stack, otherwise, depth)
+    if left == right:
+        return left
+    holds = condition_holds(stack, str(name))
+    return holds if isinstance(holds, Unresolved) else (left if holds else right)
+
+
+def _equals(stack: "Stack", argument: object, depth: int) -> Any:
+    left, right = resolve(stack, cast(list[object], argument), depth)
+    for side in (left, right):
+        if isinstance(side, Unresolved):
+            return side
+    return str(left) == str(right)
+
+
+def _every(stack: "Stack", argument: object, depth: int) -> Any:
+    found = resolve(stack, argument, depth)
+    return False if False in found else next((each for each in found if isinstance(each, Unresolved)), True)
+
+
+def _any(stack: "Stack", argument: object, depth: int) -> Any:
+    found = resolve(stack, argument, depth)
+    return True if True in found else next((each for each in found if isinstance(each, Unresolved)), False)
+
+
+def _not(stack: "Stack", argument: object, depth: int) -> Any:
+    (found,) = resolve(stack, argument, depth)
+    return found if isinstance(found, Unresolved) else not found
+
+
+def _find_in_map(stack: "Stack", argument: object, depth: int) -> Any:
+    keys = cast(list[Any], resolve(stack, argument, depth))[:3]
+    found: Any = stack.mappings
+    for key in keys:
+        if isinstance(key, Unresolved):
+            return key
+        if not isinstance(found, Mapping) or str(key) not in found:
+            return Unresolved(f"Fn::FindInMap finds no {key}")
+        found = cast(Mapping[str, Any], found)[str(key)]
+    return found
+
+
+def _import_value(stack: "Stack", argument: object, depth: int) -> Any:
+    name = resolve(stack, argument, depth)
+    if isinstance(name, Unresolved):
+        return name
+    export = stack.assembly.export(stack, str(name))
+    if export is None:
+        return Unresolved(f"no stack of these in its region exports {name}")
+    return resolve(export[0], export[1], depth + 1)
+
+
+def _base64(stack: "Stack", argument: object, depth: int) -> Any:
+    found = resolve(stack, argument, depth)
+    return base64.b64encode(found.encode()).decode() if isinstance(found, str) else found
+
+
+def _condition(stack: "Stack", argument: object, depth: int) -> Any:
+    # Elsewhere `Condition` is an ordinary key, such as that of a policy statement or of a choice.
+    if isinstance(argument, str) and argument in stack.conditions:
+        return condition_holds(stack, argument)
+    return {"Condition": resolve(stack, argument, depth)}
+
+
+_FUNCTIONS = {
+    "Ref": _ref,
+    "Fn::GetAtt": _get_att,
+    "Fn::Join": _join,
+    "Fn::Sub": _sub,
+    "Fn::Select": _select,
+    "Fn::Split": _split,
+    "Fn::If": _if,
+    "Fn::Equals": _equals,
+    "Fn::And": _every,
+    "Fn::Or": _any,
+    "Fn::Not": _not,
+    "Fn::FindInMap": _find_in_map,
+    "Fn::ImportValue": _import_value,
+    "Fn::Base64": _base64,
+    "Condition": _condition,
+}
