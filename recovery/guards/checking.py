@@ -2,14 +2,10 @@
 
 from collections.abc import Iterable, Mapping
 
-from recovery.guards.finding import Acknowledged, Finding, NotResolved, Problem, Report
+from recovery.guards.finding import NAMESPACE, Acknowledged, Finding, NotResolved, Problem, Report
 from recovery.guards.rule import RULES, Rule
 from recovery.guards.rules import MODULES
 from recovery.guards.templates import Assembly, Resource
-
-# The namespace of acknowledgements: the name of the CDK's plugin, as the CDK writes it.
-NAMESPACE = "Recovery-Guards"
-
 
 def check(assembly: Assembly) -> Report:
     """What all rules say of the stacks. What was acknowledged beside a resource is no finding."""

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 Severity = Literal["error", "warning"]
+# The CDK's plugin, and the namespace of acknowledgements that the CDK makes of its name.
+PLUGIN = "Recovery Guards"
+NAMESPACE = PLUGIN.replace(" ", "-")
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from recovery.guards.templates import Assembly, Json, Stack
 
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
 _SUFFIXES = {".json", ".yaml", ".yml", ".template"}
-ACKNOWLEDGED = "aws:cdk:acknowledged-rules"
+ACKNOWLEDGED, LOGICAL_ID = "aws:cdk:acknowledged-rules", "aws:cdk:logicalId"
 
 
 class NotTemplatesError(ValueError):
@@ -134,6 +134,7 @@ def _add_artifact(assembly: Assembly, folder: Path, artifact: Json, properties: 
         known_region=region,
         known_account=account,
         acknowledged=acknowledgements(metadata),
+        paths=construct_paths(metadata),
     )
     _add_nested(assembly, stack, folder, root)
 
@@ -176,4 +177,14 @@ def acknowledgements(metadata: Json) -> dict[str, Mapping[str, str]]:
                 rules |= cast(dict[str, str], entry.get("data") or {})
         if rules:
             found[path.lstrip("/")] = rules
+    return found
+
+
+def construct_paths(metadata: Json) -> dict[str, str]:
+    """Construct paths by logical id, from the metadata of a stack's constructs."""
+    found: dict[str, str] = {}
+    for path, entries in metadata.items():
+        for entry in cast(list[Json], entries):
+            if entry.get("type") == LOGICAL_ID and isinstance(entry.get("data"), str):
+                found[entry["data"]] = path.lstrip("/")
     return found

@@ -48,8 +48,9 @@ class Resource:
     @property
     def path(self) -> str:
         """The construct's path when the CDK made the resource, otherwise the stack's name and the logical id."""
+        told = self.stack.paths.get(self.logical_id)
         metadata = cast(Json, self.body.get("Metadata") or {})
-        return str(metadata.get("aws:cdk:path") or f"{self.stack.name}/{self.logical_id}")
+        return str(told or metadata.get("aws:cdk:path") or f"{self.stack.name}/{self.logical_id}")
 
 
 def dig(value: Any, path: str) -> Any:
@@ -77,6 +78,7 @@ class Stack:
     known_region: str | None = None
     known_account: str | None = None
     acknowledged: Mapping[str, Mapping[str, str]] = field(default_factory=dict[str, Mapping[str, str]])
+    paths: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @property
     def key(self) -> str:

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from recovery.guards.finding import Problem
 from recovery.guards.rule import Change, Says, rule
-from recovery.guards.templates import Resource
+from recovery.guards.templates import Assembly, Resource, fact
 
 # Whose ARNs say what is allowed or looked at, not what is needed to run.
 _PERMISSIONS = (
@@ -43,18 +43,27 @@ def _texts(value: Any, path: str) -> Iterator[tuple[str, str]]:
             yield from _texts(each, f"{path}.{index}")
 
 
+@fact
+def _leaning(assembly: Assembly) -> dict[Resource, list[tuple[str, str, str]]]:
+    """What resources of recovery regions name in the regions that they are there to replace: path, service, text."""
+    found: dict[Resource, list[tuple[str, str, str]]] = {}
+    for stack in assembly.stacks:
+        sources = assembly.regions.sources_of(stack)
+        for resource in stack.resources.values() if sources else ():
+            if resource.type.startswith(_PERMISSIONS):
+                continue
+            for path, text in _texts(resource.properties, ""):
+                if "arn:" not in text or path.startswith(_COPIES):
+                    continue
+                arns = {(path, service, text) for service, region in _ARN.findall(text) if region in sources}
+                found.setdefault(resource, []).extend(sorted(arns))
+    return found
+
+
 def _leans(resource: Resource, services: tuple[str, ...], *, others: bool = False) -> Says:
-    sources = resource.assembly.regions.sources_of(resource.stack)
-    if not sources or resource.type.startswith(_PERMISSIONS):
-        return
-    for path, text in _texts(resource.properties, ""):
-        if path.startswith(_COPIES) or not any(source in text for source in sources):
-            continue
-        for service, region in _ARN.findall(text):
-            wanted = service in services or (others and service not in _KNOWN)
-            if wanted and region in sources:
-                yield Problem(path, text, f"one in {resource.region}")
-                break
+    for path, service, text in _leaning(resource.assembly).get(resource, []):
+        if service in services or (others and service not in _KNOWN):
+            yield Problem(path, text, f"one in {resource.region}")
 
 
 @rule(
@@ -158,12 +167,22 @@ def import_from_another_region(resource: Resource) -> Says:
 
     Exports do not cross regions: the deployment of the recovery region fails, and the template shows nothing of it.
     """
+    exported = _exporters(resource.assembly)
+    if not exported:
+        return
     for path, name in _imports(resource.body.get("Properties"), ""):
-        if resource.assembly.export(resource.stack, name) is None:
-            exporters = [stack for stack in resource.assembly.stacks if name in stack.exports]
-            if exporters:
-                places = ", ".join(sorted({stack.region for stack in exporters}))
-                yield Problem(path, f"{name}, exported in {places}", f"an export in {resource.region}")
+        if name in exported and resource.assembly.export(resource.stack, name) is None:
+            yield Problem(path, f"{name}, exported in {exported[name]}", f"an export in {resource.region}")
+
+
+@fact
+def _exporters(assembly: Assembly) -> dict[str, str]:
+    """In which regions each name is exported."""
+    found: dict[str, set[str]] = {}
+    for stack in assembly.stacks:
+        for name in stack.exports:
+            found.setdefault(name, set()).add(stack.region)
+    return {name: ", ".join(sorted(regions)) for name, regions in found.items()}
 
 
 def _imports(value: Any, path: str) -> Iterator[tuple[str, str]]:
