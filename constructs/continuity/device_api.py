@@ -236,6 +236,8 @@ def _quota_table(scope: Construct, deployment: Deployment) -> dynamodb.Table:
     )
     reason = "It counts a day's uploads; what is a day old is deleted, and nobody would restore it."
     acknowledge(table, {"DDB3": reason})
-    acknowledge_guards(table, dict.fromkeys(("table-without-point-in-time", "data-without-deletion-protection"), reason))
+    acknowledge_guards(
+        table, dict.fromkeys(("table-without-point-in-time", "data-without-deletion-protection"), reason)
+    )
     acknowledge_expendable(table, deployment)
     return table

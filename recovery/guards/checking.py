@@ -3,9 +3,11 @@
 from collections.abc import Iterable, Mapping
 
 from recovery.guards.finding import NAMESPACE, Acknowledged, Finding, NotResolved, Problem, Report
+from recovery.guards.naming import TOKEN
 from recovery.guards.rule import RULES, Rule
 from recovery.guards.rules import MODULES
 from recovery.guards.templates import Assembly, Resource
+
 
 def check(assembly: Assembly) -> Report:
     """What all rules say of the stacks. What was acknowledged beside a resource is no finding."""
@@ -16,7 +18,7 @@ def check(assembly: Assembly) -> Report:
         where = {"stack": resource.stack.name, "logical_id": resource.logical_id, "construct": resource.path}
         for said in rule.check(resource):
             if not isinstance(said, Problem):
-                not_resolved.append(NotResolved(rule=rule.name, path=said.path, reason=said.reason, **where))
+                not_resolved.append(NotResolved(rule=rule.name, path=said.path, reason=shown(said.reason), **where))
                 continue
             reason = _acknowledgement(resource, rule.name)
             if reason is not None:
@@ -29,8 +31,8 @@ def check(assembly: Assembly) -> Report:
                     file=resource.stack.file,
                     type=resource.type,
                     path=said.path,
-                    found="nothing" if said.found is None else str(said.found),
-                    expected=said.expected,
+                    found="nothing" if said.found is None else shown(str(said.found)),
+                    expected=shown(said.expected),
                     why=rule.why,
                     fix=rule.fix,
                     source=rule.source,
@@ -44,6 +46,13 @@ def check(assembly: Assembly) -> Report:
         findings=tuple(findings),
         acknowledged=tuple(acknowledged),
         not_resolved=tuple(not_resolved),
+    )
+
+
+def shown(text: str) -> str:
+    """A text for people: what only a deployment knows reads like the reference that it came from."""
+    return TOKEN.sub(
+        lambda match: ("::" if match[2] == "AWS" else ".").join(part for part in match.groups()[1:] if part), text
     )
 
 

@@ -45,7 +45,9 @@ KINDS = {
     "AWS::SNS::Topic": Kind("TopicName", "sns:{0}:{1}", "arn", ("TopicArn",), ("TopicName",)),
     "AWS::SQS::Queue": Kind("QueueName", "sqs:{0}:{1}", "other", ("Arn",), ("QueueName",)),
     "AWS::SecretsManager::Secret": Kind("Name", "secretsmanager:{0}:secret:{1}", "arn", ("Id",)),
-    "AWS::StepFunctions::StateMachine": Kind("StateMachineName", "states:{0}:stateMachine:{1}", "arn", ("Arn",), ("Name",)),
+    "AWS::StepFunctions::StateMachine": Kind(
+        "StateMachineName", "states:{0}:stateMachine:{1}", "arn", ("Arn",), ("Name",)
+    ),
 }
 
 

@@ -88,7 +88,9 @@ def _ref(stack: "Stack", argument: object, depth: int) -> Any:
 
 
 def _get_att(stack: "Stack", argument: object, depth: int) -> Any:
-    parts = argument.split(".", 1) if isinstance(argument, str) else [str(part) for part in cast(list[object], argument)]
+    parts = (
+        argument.split(".", 1) if isinstance(argument, str) else [str(part) for part in cast(list[object], argument)]
+    )
     name, attr = parts[0], ".".join(parts[1:])
     if name not in stack.resources:
         return Unresolved(f"there is no resource {name}")

@@ -10,7 +10,7 @@ from recovery.guards.resolving import Unresolved, resolve
 
 Json = dict[str, Any]
 Fact = TypeVar("Fact")
-UNKNOWN_ACCOUNT = "<account|AWS|Id>"
+UNKNOWN_ACCOUNT = "<account|AWS|AccountId>"
 
 
 class Resource:

@@ -142,7 +142,7 @@ def replication_key_elsewhere(bucket: Resource) -> Says:
             continue
         if region is None or destination is None:
             yield Unknown(where, f"which region {key} or the destination is in")
-        elif is_known(destination.region) and region != destination.region:
+        elif is_known(destination.region) and region != destination.region != bucket.region:
             yield Problem(where, key, f"a key in {destination.region}")
 
 

@@ -80,7 +80,7 @@ def database_replication_key_elsewhere(instance: Resource) -> Says:
     With a key of the primary region replication does not start, or stops with the key.
     """
     region, key = instance.get("AutomaticBackupReplicationRegion"), instance.get("AutomaticBackupReplicationKmsKeyId")
-    if region is None or isinstance(region, Unresolved):
+    if region is None or isinstance(region, Unresolved) or region == instance.region:
         return
     path = "AutomaticBackupReplicationKmsKeyId"
     if key is None and (true(instance.get("StorageEncrypted")) or instance.get("KmsKeyId") is not None):

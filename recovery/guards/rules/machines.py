@@ -11,7 +11,9 @@ from recovery.guards.templates import Resource
 
 MACHINE = "AWS::StepFunctions::StateMachine"
 _TIMEOUTS = "https://docs.aws.amazon.com/step-functions/latest/dg/sfn-stuck-execution.html"
-_STEP = '{"StartAt": "Look", "States": {"Look": {"Type": "Task", "Resource": "arn:aws:states:::sns:publish", "End": true}}}'
+_STEP = (
+    '{"StartAt": "Look", "States": {"Look": {"Type": "Task", "Resource": "arn:aws:states:::sns:publish", "End": true}}}'
+)
 _LOOP = (
     '{"StartAt": "Look", "States": {"Look": {"Type": "Task", "Resource": "arn:aws:states:::sns:publish",'
     ' "TimeoutSeconds": 60, "Next": "Again?"}, "Again?": {"Type": "Choice", "Choices": [{"Variable": "$.again",'

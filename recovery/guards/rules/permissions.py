@@ -66,8 +66,10 @@ def allowed(statement: dict[str, Any], actions: tuple[str, ...]) -> list[str]:
 
 
 def _any(patterns: list[str], action: str) -> bool:
-    return action in patterns or any("*" in each or "?" in each for each in patterns) and any(
-        fnmatchcase(action, each) for each in patterns
+    return (
+        action in patterns
+        or any("*" in each or "?" in each for each in patterns)
+        and any(fnmatchcase(action, each) for each in patterns)
     )
 
 

@@ -102,9 +102,7 @@ def recovery_needs_key_of_primary(resource: Resource) -> Says:
     trap=11,
     fix="Issue a certificate in this region.",
     source="https://docs.aws.amazon.com/acm/latest/userguide/acm-regions.html",
-    bad=Change(
-        "recovery.Listener", "Certificates.0.CertificateArn", f"arn:aws:acm:{_PRIMARY}:certificate/0123"
-    ),
+    bad=Change("recovery.Listener", "Certificates.0.CertificateArn", f"arn:aws:acm:{_PRIMARY}:certificate/0123"),
 )
 def recovery_needs_certificate_of_primary(resource: Resource) -> Says:
     """The recovery region has certificates of its own.
@@ -118,21 +116,28 @@ def recovery_needs_certificate_of_primary(resource: Resource) -> Says:
     trap=11,
     fix="Make one in this region, or look it up by a name that both regions have.",
     source=_STANDING_ALONE,
-    bad=Change("recovery.OnCall", "", {
-        "Type": "AWS::SNS::Subscription",
-        "Properties": {
-            "TopicArn": {"Ref": "Topic"},
-            "Protocol": "sqs",
-            "Endpoint": f"arn:aws:sqs:{_PRIMARY}:oncall",
+    bad=Change(
+        "recovery.OnCall",
+        "",
+        {
+            "Type": "AWS::SNS::Subscription",
+            "Properties": {
+                "TopicArn": {"Ref": "Topic"},
+                "Protocol": "sqs",
+                "Endpoint": f"arn:aws:sqs:{_PRIMARY}:oncall",
+            },
         },
-    }),
+    ),
 )
 def recovery_needs_primary(resource: Resource) -> Says:
     """What the recovery region runs with lies in the recovery region.
 
     A topic, function, queue or load balancer of the lost region answers nobody.
     """
-    if resource.type != "AWS::CloudWatch::Alarm":  # whose actions have a rule of their own
+    if resource.type not in (
+        "AWS::CloudWatch::Alarm",
+        "AWS::Backup::RestoreTestingPlan",
+    ):  # which have rules of their own
         yield from _leans(resource, (), others=True)
 
 
@@ -145,7 +150,10 @@ def recovery_needs_primary(resource: Resource) -> Says:
     bad=Change(
         "recovery.Reader",
         "",
-        {"Type": "Custom::CrossRegionExportReader", "Properties": {"ServiceToken": "arn:aws:lambda:ap-southeast-1:1:function:x"}},
+        {
+            "Type": "Custom::CrossRegionExportReader",
+            "Properties": {"ServiceToken": "arn:aws:lambda:ap-southeast-1:1:function:x"},
+        },
     ),
 )
 def references_across_regions(resource: Resource) -> Says:

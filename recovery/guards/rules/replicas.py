@@ -58,8 +58,11 @@ def replica_source_region(instance: Resource) -> Says:
 
     RDS signs the request for the wrong region and the replica cannot be created, just when a new one is needed.
     """
-    region, source = instance.get("SourceRegion"), arn_region(instance.get(SOURCE))
-    if is_known(region) and is_known(source) and region != source:
+    region, arn = instance.get("SourceRegion"), instance.get(SOURCE)
+    source = arn_region(arn)
+    # Where the source is in the SourceRegion, it is the ARN that is wrong: another rule says so.
+    right = instance.assembly.named(INSTANCE, str(arn).rpartition(":")[2], str(region)) is not None
+    if is_known(region) and is_known(source) and region != source and not right:
         yield Problem("SourceRegion", region, source or "")
 
 

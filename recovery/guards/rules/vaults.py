@@ -135,7 +135,9 @@ def vault_without_own_key(vault: Resource) -> Says:
     trap=8,
     fix="Add a RestoreTestingPlan in the vault's region that includes it, and a selection.",
     source=f"{BACKUP}restore-testing.html",
-    bad=Change("recovery.Test", "RecoveryPointSelection.IncludeVaults", ["arn:aws:backup:ap-southeast-1:1:backup-vault:x"]),
+    bad=Change(
+        "recovery.Test", "RecoveryPointSelection.IncludeVaults", ["arn:aws:backup:ap-southeast-1:1:backup-vault:x"]
+    ),
 )
 def vault_never_restored(vault: Resource) -> Says:
     """Every vault's recovery points are restored by a restore-testing plan.
