@@ -8,6 +8,7 @@ from typing import Any, cast
 from recovery.guards.reading import parse
 from recovery.guards.rule import Change
 from recovery.guards.templates import Assembly, Json, dig
+from recovery.guards.values import Value
 
 FOLDER = Path(__file__).parent / "example"
 
@@ -42,21 +43,21 @@ def apply(template: Json, change: Change) -> None:
         put(resources[name].setdefault("Properties", {}), change.path, change.value)
 
 
-def put(body: Any, path: str, value: Any) -> None:
+def put(body: Value, path: str, value: Value) -> None:
     """Set what is at a dotted path, which may be one item beyond a list's end; None takes it away."""
     *way, last = path.split(".")
     for key in way:
-        body = body[int(key)] if isinstance(body, list) else body.setdefault(key, {})
+        body = cast(list[Any], body)[int(key)] if isinstance(body, list) else cast(Json, body).setdefault(key, {})
     if isinstance(body, list):
         items = cast(list[Any], body)
         items[int(last) : int(last) + 1] = [] if value is None else [value]
     elif value is None:
-        body.pop(last, None)
+        cast(Json, body).pop(last, None)
     else:
         body[last] = value
 
 
-def good_value(change: Change) -> Any:
+def good_value(change: Change) -> Value:
     """What stands in the good example where ``change`` changes it; None when nothing does."""
     stack, _, name = change.resource.partition(".")
     body = cast(Json, _templates()[stack][1]["Resources"]).get(name)

@@ -1,12 +1,14 @@
 """Names and ARNs of resources, as CloudFormation's return values give them.
 
-Sources: "Return values" of each type in the CloudFormation template reference. A name that CloudFormation generates is a
-token, ``<stack|logical id|Name>``, so that ARNs keep their region and lead back to their resource.
+Sources: "Return values" of each type in the CloudFormation template reference. A name that CloudFormation generates
+is a token, ``<stack|logical id|Name>``, so that ARNs keep their region and lead back to their resource.
 """
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from recovery.guards.values import Value
 
 if TYPE_CHECKING:
     from recovery.guards.templates import Resource
@@ -71,7 +73,7 @@ def arn_of(resource: "Resource") -> str:
     return "arn:aws:" + kind.arn.format(where, name_of(resource))
 
 
-def reference(resource: "Resource") -> Any:
+def reference(resource: "Resource") -> Value:
     """What ``Ref`` gives."""
     kind = KINDS.get(resource.type)
     if kind is None or kind.ref == "other":
@@ -79,7 +81,7 @@ def reference(resource: "Resource") -> Any:
     return name_of(resource) if kind.ref == "name" else arn_of(resource)
 
 
-def attribute(resource: "Resource", name: str) -> Any:
+def attribute(resource: "Resource", name: str) -> Value:
     """What ``Fn::GetAtt`` gives."""
     kind = KINDS.get(resource.type)
     if kind is not None and name in kind.arn_attributes:

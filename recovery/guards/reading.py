@@ -8,11 +8,12 @@ import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import yaml
 
 from recovery.guards.templates import Assembly, Json, Stack
+from recovery.guards.values import Value
 
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
 _SUFFIXES = {".json", ".yaml", ".yml", ".template"}
@@ -32,7 +33,7 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
     }
 
 
-def _short(loader: Any, suffix: str, node: yaml.Node) -> Json:
+def _short(loader: Value, suffix: str, node: yaml.Node) -> Json:
     name = suffix if suffix in ("Ref", "Condition") else f"Fn::{suffix}"
     if isinstance(node, yaml.ScalarNode):
         return {name: loader.construct_scalar(node)}
@@ -44,7 +45,7 @@ def _short(loader: Any, suffix: str, node: yaml.Node) -> Json:
 _Loader.add_multi_constructor("!", _short)  # pyright: ignore[reportUnknownMemberType]
 
 
-def parse(text: str, where: str) -> Any:
+def parse(text: str, where: str) -> Value:
     """A document in JSON or in CloudFormation's YAML. Raises :class:`NotTemplatesError`."""
     try:
         if text.lstrip().startswith("{"):

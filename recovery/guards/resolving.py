@@ -1,8 +1,8 @@
 """Follows a template's references as far as can be done without deploying it.
 
-What only a deployment knows (a generated id, a parameter without default) never becomes a guess: generated names become
-tokens that :meth:`~recovery.guards.templates.Assembly.resource_of` leads back to their resource, everything else becomes
-:class:`Unresolved`.
+What only a deployment knows (a generated id, a parameter without default) never becomes a guess: generated names
+become tokens that :meth:`~recovery.guards.templates.Assembly.resource_of` leads back to their resource, everything
+else becomes :class:`Unresolved`.
 """
 
 import base64
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from recovery.guards.naming import attribute, reference
+from recovery.guards.values import Value
 
 if TYPE_CHECKING:
     from recovery.guards.templates import Stack
@@ -39,7 +40,7 @@ class _Nothing:
 _NOTHING = _Nothing()
 
 
-def resolve(stack: "Stack", value: object, depth: int = 0) -> Any:
+def resolve(stack: "Stack", value: object, depth: int = 0) -> Value:
     """``value`` with every function of CloudFormation carried out; Unresolved stands where that cannot be done."""
     if depth > MAX_DEPTH:
         return Unresolved("the references go in circles")
@@ -68,7 +69,7 @@ def condition_holds(stack: "Stack", name: str) -> bool | Unresolved:
     return found if isinstance(found, bool | Unresolved) else Unresolved(f"the condition {name} is no condition")
 
 
-def _ref(stack: "Stack", argument: object, depth: int) -> Any:
+def _ref(stack: "Stack", argument: object, _: int) -> Value:
     name = str(argument)
     if name == "AWS::NoValue":
         return _NOTHING
@@ -87,7 +88,7 @@ def _ref(stack: "Stack", argument: object, depth: int) -> Any:
     return Unresolved(f"there is no {name} to refer to")
 
 
-def _get_att(stack: "Stack", argument: object, depth: int) -> Any:
+def _get_att(stack: "Stack", argument: object, _: int) -> Value:
     parts = (
         argument.split(".", 1) if isinstance(argument, str) else [str(part) for part in cast(list[object], argument)]
     )
@@ -105,13 +106,13 @@ def _joined(parts: list[Any], separator: str) -> str | Unresolved:
     return text
 
 
-def _join(stack: "Stack", argument: object, depth: int) -> Any:
+def _join(stack: "Stack", argument: object, depth: int) -> Value:
     separator, values = cast(list[object], argument)
     parts = resolve(stack, values, depth)
     return _joined(cast(list[Any], parts), str(separator)) if isinstance(parts, list) else parts
 
 
-def _sub(stack: "Stack", argument: object, depth: int) -> Any:
+def _sub(stack: "Stack", argument: object, depth: int) -> Value:
     text, names = (argument, {}) if isinstance(argument, str) else cast(tuple[str, dict[str, object]], argument)
     pieces: list[Any] = []
     for index, piece in enumerate(re.split(r"\$\{([^!}][^}]*)\}", str(text))):
@@ -126,7 +127,7 @@ def _sub(stack: "Stack", argument: object, depth: int) -> Any:
     return _joined(pieces, "")
 
 
-def _select(stack: "Stack", argument: object, depth: int) -> Any:
+def _select(stack: "Stack", argument: object, depth: int) -> Value:
     index, values = resolve(stack, cast(list[object], argument), depth)
     if isinstance(values, Unresolved):
         return values
@@ -136,14 +137,14 @@ def _select(stack: "Stack", argument: object, depth: int) -> Any:
         return Unresolved(f"Fn::Select {index} finds nothing")
 
 
-def _split(stack: "Stack", argument: object, depth: int) -> Any:
+def _split(stack: "Stack", argument: object, depth: int) -> Value:
     separator, text = resolve(stack, cast(list[object], argument), depth)
     if isinstance(text, str) and "<" in text and separator != ":":
         return Unresolved("Fn::Split takes a generated name apart")
     return text.split(separator) if isinstance(text, str) else Unresolved("Fn::Split has no known text", str(text))
 
 
-def _if(stack: "Stack", argument: object, depth: int) -> Any:
+def _if(stack: "Stack", argument: object, depth: int) -> Value:
     name, then, otherwise = cast(list[object], argument)
     left, right = resolve(stack, then, depth), resolve(stack, otherwise, depth)
     if left == right:
@@ -152,7 +153,7 @@ def _if(stack: "Stack", argument: object, depth: int) -> Any:
     return holds if isinstance(holds, Unresolved) else (left if holds else right)
 
 
-def _equals(stack: "Stack", argument: object, depth: int) -> Any:
+def _equals(stack: "Stack", argument: object, depth: int) -> Value:
     left, right = resolve(stack, cast(list[object], argument), depth)
     for side in (left, right):
         if isinstance(side, Unresolved):
@@ -160,22 +161,22 @@ def _equals(stack: "Stack", argument: object, depth: int) -> Any:
     return str(left) == str(right)
 
 
-def _every(stack: "Stack", argument: object, depth: int) -> Any:
+def _every(stack: "Stack", argument: object, depth: int) -> Value:
     found = resolve(stack, argument, depth)
     return False if False in found else next((each for each in found if isinstance(each, Unresolved)), True)
 
 
-def _any(stack: "Stack", argument: object, depth: int) -> Any:
+def _any(stack: "Stack", argument: object, depth: int) -> Value:
     found = resolve(stack, argument, depth)
     return True if True in found else next((each for each in found if isinstance(each, Unresolved)), False)
 
 
-def _not(stack: "Stack", argument: object, depth: int) -> Any:
+def _not(stack: "Stack", argument: object, depth: int) -> Value:
     (found,) = resolve(stack, argument, depth)
     return found if isinstance(found, Unresolved) else not found
 
 
-def _find_in_map(stack: "Stack", argument: object, depth: int) -> Any:
+def _find_in_map(stack: "Stack", argument: object, depth: int) -> Value:
     keys = cast(list[Any], resolve(stack, argument, depth))[:3]
     found: Any = stack.mappings
     for key in keys:
@@ -187,7 +188,7 @@ def _find_in_map(stack: "Stack", argument: object, depth: int) -> Any:
     return found
 
 
-def _import_value(stack: "Stack", argument: object, depth: int) -> Any:
+def _import_value(stack: "Stack", argument: object, depth: int) -> Value:
     name = resolve(stack, argument, depth)
     if isinstance(name, Unresolved):
         return name
@@ -197,12 +198,12 @@ def _import_value(stack: "Stack", argument: object, depth: int) -> Any:
     return resolve(export[0], export[1], depth + 1)
 
 
-def _base64(stack: "Stack", argument: object, depth: int) -> Any:
+def _base64(stack: "Stack", argument: object, depth: int) -> Value:
     found = resolve(stack, argument, depth)
     return base64.b64encode(found.encode()).decode() if isinstance(found, str) else found
 
 
-def _condition(stack: "Stack", argument: object, depth: int) -> Any:
+def _condition(stack: "Stack", argument: object, depth: int) -> Value:
     # Elsewhere `Condition` is an ordinary key, such as that of a policy statement or of a choice.
     if isinstance(argument, str) and argument in stack.conditions:
         return condition_holds(stack, argument)

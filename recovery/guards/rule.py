@@ -17,8 +17,8 @@ Check = Callable[[Resource], Says]
 class Change:
     """What turns the good example into a bad one: a value at a dotted path of a resource of the example.
 
-    ``resource`` is the stack's and the resource's name in the example. The path starts at the properties, or with ``^`` at
-    the resource itself; an empty one is a whole resource. None takes away.
+    ``resource`` is the stack's and the resource's name in the example. The path starts at the properties, or with
+    ``^`` at the resource itself; an empty one is a whole resource. None takes away.
     """
 
     resource: str

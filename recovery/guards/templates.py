@@ -7,6 +7,7 @@ from typing import Any, TypeVar, cast
 
 from recovery.guards.naming import KINDS, TOKEN, arn_of, arn_region, name_of
 from recovery.guards.resolving import Unresolved, resolve
+from recovery.guards.values import Value
 
 Json = dict[str, Any]
 Fact = TypeVar("Fact")
@@ -36,7 +37,7 @@ class Resource:
         named = [(name, self.get(name)) for name in cast(Json, self.body.get("Properties") or {})]
         return {name: value for name, value in named if value is not None}
 
-    def get(self, path: str) -> Any:
+    def get(self, path: str) -> Value:
         """The resolved value at a dotted path of properties; None when it is not there."""
         first, _, rest = path.partition(".")
         if first not in self._resolved:
@@ -53,7 +54,7 @@ class Resource:
         return str(told or metadata.get("aws:cdk:path") or f"{self.stack.name}/{self.logical_id}")
 
 
-def dig(value: Any, path: str) -> Any:
+def dig(value: Value, path: str) -> Value:
     """The value at a dotted path; None when it is not there, Unresolved when that cannot be told."""
     for key in path.split(".") if path else ():
         if isinstance(value, Unresolved):
@@ -139,7 +140,7 @@ class Assembly:
         self.stacks: list[Stack] = []
         self.facts: dict[Any, Any] = {}
 
-    def add(self, name: str, template: Json, **known: Any) -> Stack:
+    def add(self, name: str, template: Json, **known: Value) -> Stack:
         """One more stack; its name is made its own if another has it."""
         taken = {stack.name for stack in self.stacks}
         unique = name if name not in taken else f"{name} ({known.get('known_region') or len(taken)})"
@@ -250,8 +251,9 @@ class Regions:
             source = arn_region(database.get("SourceDBInstanceIdentifier"))
             pairs.add((account, source, region))
         for plan in assembly.all("AWS::Backup::BackupPlan"):
-            for rule in plan.get("BackupPlan.BackupPlanRule") or []:
-                for copy in dig(rule, "CopyActions") or []:
+            rules = cast(list[Any], plan.get("BackupPlan.BackupPlanRule") or [])
+            for rule in rules:
+                for copy in cast(list[Any], dig(rule, "CopyActions") or []):
                     to = arn_region(dig(copy, "DestinationBackupVaultArn"))
                     pairs.add((plan.stack.account, plan.stack.known_region, to))
         known = {(account, a, b) for account, a, b in pairs if a and is_known(a) and is_known(b) and a != b}

@@ -3,7 +3,7 @@
 import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from recovery.guards.checking import check
 from recovery.guards.examples import put
@@ -57,7 +57,8 @@ def found_by(base: Assembly, mistakes: list[Mistake]) -> Found:
     return {(each.rule, each.stack, each.logical_id) for each in check(assembly).findings}
 
 
-Who = Callable[[Resource], "list[Resource]"]
+Who = Callable[[Resource], list[Resource]]
+Value = Callable[[Resource], Any] | str | float | list[Any] | Json | None
 KINDS: list[Kind] = []
 
 
@@ -87,22 +88,22 @@ def paths(value: Any, pattern: str) -> Iterator[str]:
     """The dotted paths of a value that a pattern with stars takes in."""
     first, _, rest = pattern.partition(".")
     if first == "*":
-        for index, each in enumerate(value if isinstance(value, list) else ()):
+        for index, each in enumerate(cast(list[Any], value) if isinstance(value, list) else ()):
             for path in paths(each, rest) if rest else ("",):
                 yield f"{index}.{path}".rstrip(".")
     elif not rest:
         yield first
-    elif isinstance(value, list) and first.isdigit() and int(first) < len(value):
+    elif isinstance(value, list) and first.isdigit() and int(first) < len(cast(list[Any], value)):
         yield from (f"{first}.{path}" for path in paths(value[int(first)], rest))
     elif isinstance(value, dict) and first in value:
-        yield from (f"{first}.{path}" for path in paths(value[first], rest))
+        yield from (f"{first}.{path}" for path in paths(cast(Json, value)[first], rest))
 
 
-def setting(  # noqa: PLR0913 - a table's columns
+def setting(
     rule: str,
     types: str | tuple[str, ...],
     pattern: str,
-    value: Any,
+    value: Value,
     *,
     where: Callable[[Resource], bool] = lambda _: True,
     at: Who = itself,

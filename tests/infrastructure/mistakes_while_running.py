@@ -1,24 +1,18 @@
-"""Mistakes with buckets, deployments, the recovery region, permissions, alarms, topics, events and machines."""
+"""Mistakes with buckets, deployments, the recovery region and permissions."""
 
 import json
-import re
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Any
 
-from recovery.guards.rules.alarms import DIMENSIONS, EVERY_MINUTE, NAMED
-from recovery.guards.rules.permissions import POLICIES
-from recovery.guards.templates import Assembly, Json, Resource
+from recovery.guards.templates import Json, Resource
 from tests.infrastructure.guard_mistakes import (
     ACCOUNT,
-    KINDS,
     PRIMARY,
-    Kind,
-    Mistake,
+    Value,
     adding,
     changing,
     elsewhere,
     in_recovery,
-    mistake,
     of_type,
     setting,
 )
@@ -73,7 +67,7 @@ for wrong in (None, "Delete"):
     setting("rollback-target-deregistered", TASK, "^UpdateReplacePolicy", wrong)
 
 
-def image(tag: str) -> Any:
+def image(tag: str) -> Callable[[Resource], str]:
     return lambda it: f"{ACCOUNT}.dkr.ecr.{it.region}.amazonaws.com/duskspendr-api{tag}"
 
 
@@ -97,11 +91,12 @@ def images_here(resource: Resource) -> list[Resource]:
     return [each for each in of_type(resource, REPOSITORY) if each.region == resource.region]
 
 
-for path, wrong in (
+wrongs: tuple[tuple[str, Value], ...] = (
     (f"{COPIES}.*.Destinations.*.Region", "eu-west-1"),
     (f"{COPIES}.*.RepositoryFilters.*.Filter", "another"),
     (COPIES, []),
-):
+)
+for path, wrong in wrongs:
     setting("images-stay-in-region", "AWS::ECR::ReplicationConfiguration", path, wrong, at=images_here)
 
 # The recovery region on its own.
@@ -177,160 +172,3 @@ def _for_anybody(principal: Any) -> Any:
 
 for principal in ("*", {"AWS": "*"}, {"AWS": ["*"]}):
     changing("role-for-anybody", "AWS::IAM::Role", str(principal), _for_anybody(principal), at_once=True)
-assert POLICY in POLICIES  # noqa: S101
-
-# Alarms.
-ALARM = "AWS::CloudWatch::Alarm"
-
-
-def of_queue(resource: Resource) -> bool:
-    return resource.get("Namespace") == "AWS/SQS"
-
-
-def needs_dimension(resource: Resource) -> bool:
-    return resource.get("Namespace") in DIMENSIONS and not of_queue(resource)
-
-
-def named_dimension(resource: Resource) -> bool:
-    names = {dimension["Name"] for dimension in resource.get("Dimensions") or []}
-    return needs_dimension(resource) and bool(names & set(NAMED))
-
-
-def every_minute(resource: Resource) -> bool:
-    return resource.get("Namespace") == "AWS/RDS" and resource.get("MetricName") in EVERY_MINUTE
-
-
-setting("alarm-without-action", ALARM, "AlarmActions", [])
-setting("alarm-muted", ALARM, "ActionsEnabled", value=False)
-setting("alarm-action-elsewhere", ALARM, "AlarmActions.*", elsewhere("sns", "duskspendr-prod-alarms"))
-setting("alarm-without-dimension", ALARM, "Dimensions", [{"Name": "Stage", "Value": "x"}], where=needs_dimension)
-setting("alarm-on-nothing", ALARM, "Dimensions.*.Value", "of-no-such-name", where=named_dimension)
-setting("alarm-without-word-on-silence", ALARM, "TreatMissingData", None)
-setting("alarm-calm-in-silence", ALARM, "TreatMissingData", "notBreaching", where=every_minute)
-setting("alarm-looks-back-too-far", ALARM, "EvaluationPeriods", 100000)
-
-# Topics.
-TOPIC, KEY = "AWS::SNS::Topic", "AWS::KMS::Key"
-
-
-def topics_here(resource: Resource) -> list[Resource]:
-    return [each for each in of_type(resource, TOPIC) if each.region == resource.region]
-
-
-def key_of_topic(resource: Resource) -> bool:
-    return any(
-        resource.assembly.resource_of(topic.get("KmsMasterKeyId")) is resource for topic in topics_here(resource)
-    )
-
-
-def _without(document: str, service: str) -> Any:
-    """The service is taken out of every statement that lets it in."""
-
-    def change(body: Json) -> None:
-        for statement in body["Properties"][document]["Statement"]:
-            principal = statement["Principal"]
-            services = principal.get("Service") if isinstance(principal, dict) else None
-            if service in (services if isinstance(services, list) else [services]):
-                left = [each for each in services if each != service] if isinstance(services, list) else []
-                principal["Service"] = left or "nobody.amazonaws.com"
-
-    return change
-
-
-setting(
-    "topic-without-subscriber",
-    "AWS::SNS::Subscription",
-    "TopicArn",
-    lambda it: f"arn:aws:sns:{it.region}:{ACCOUNT}:another",
-    at=topics_here,
-)
-setting("topic-under-aws-key", TOPIC, "KmsMasterKeyId", "alias/aws/sns")
-for what, service in (("alarms", "cloudwatch.amazonaws.com"), ("events", "events.amazonaws.com")):
-    lost = _without("KeyPolicy", service)
-    changing(f"topic-key-drops-{what}", KEY, service, lost, where=key_of_topic, at=topics_here)
-    lost = _without("PolicyDocument", service)
-    changing(f"topic-policy-drops-{what}", "AWS::SNS::TopicPolicy", service, lost, at=topics_here)
-
-# Events.
-RULE, QUEUE, ASYNC = "AWS::Events::Rule", "AWS::SQS::Queue", "AWS::Lambda::EventInvokeConfig"
-
-
-def its_function(resource: Resource) -> list[Resource]:
-    found = resource.assembly.resource_of(resource.get("FunctionName"))
-    return [found] if found else []
-
-
-def its_queue(resource: Resource) -> list[Resource]:
-    dimensions = [dimension["Value"] for dimension in resource.get("Dimensions")]
-    return [found for value in dimensions if (found := resource.assembly.resource_of(value))]
-
-
-def its_queues(resource: Resource) -> list[Resource]:
-    return [found for value in resource.get("Queues") if (found := resource.assembly.resource_of(value))]
-
-
-setting("event-dropped-on-its-way", RULE, "Targets.*.DeadLetterConfig", None)
-setting("function-loses-events", ASYNC, "DestinationConfig", None, at=its_function)
-setting("function-crowded-out", ASYNC, "MaximumEventAgeInSeconds", 60, at=its_function)
-setting("function-switched-off", FUNCTION, "ReservedConcurrentExecutions", 0, at_once=True)
-setting("function-without-timeout", FUNCTION, "Timeout", None, at_once=True)
-setting("function-logs-unowned", FUNCTION, "LoggingConfig", None, at_once=True)
-setting("logs-without-retention", "AWS::Logs::LogGroup", "RetentionInDays", None, at_once=True)
-for wrong in (None, 345600):
-    setting("dead-letters-expire-early", QUEUE, "MessageRetentionPeriod", wrong)
-setting("dead-letters-unwatched", ALARM, "MetricName", "NumberOfMessagesReceived", where=of_queue, at=its_queue)
-changing(
-    "dead-letters-refused",
-    "AWS::SQS::QueuePolicy",
-    "EventBridge",
-    _without("PolicyDocument", "events.amazonaws.com"),
-    at=its_queues,
-)
-
-# Machines.
-MACHINE = "AWS::StepFunctions::StateMachine"
-
-
-def _unbounded(assembly: Assembly) -> Iterator[Mistake]:
-    """Each time-out of each machine taken away, one after the other: the machine's own come last."""
-    for machine in assembly.all(MACHINE):
-        count = len(re.findall(r'"TimeoutSeconds"', str(machine.get("DefinitionString"))))
-        for number in range(count):
-
-            def change(body: Json, number: int = number) -> None:
-                text = json.dumps(body["Properties"]["DefinitionString"])
-                places = [match.start() for match in re.finditer(r'\\"TimeoutSeconds\\"', text)]
-                at = places[number]
-                changed = text[:at] + text[at:].replace("TimeoutSeconds", "NoTimeout", 1)
-                body["Properties"]["DefinitionString"] = json.loads(changed)
-
-            made = mistake("step-without-timeout", machine, change)
-            if made is not None and not _is_own_timeout(machine, number):
-                yield made
-
-
-def _is_own_timeout(machine: Resource, number: int) -> bool:
-    """Whether the numbered time-out is the whole machine's, not a step's."""
-    text = str(machine.get("DefinitionString"))
-    places = [match.start() for match in re.finditer(r'"TimeoutSeconds"', text)]
-    at = places[number]
-    return "TimeoutSeconds" not in json.loads(text[:at] + text[at:].replace("TimeoutSeconds", "NoTimeout", 1)) and (
-        "TimeoutSeconds" in json.loads(text)
-    )
-
-
-def _endless(assembly: Assembly) -> Iterator[Mistake]:
-    """A first step that can come back to itself, in a machine without a time-out of its own."""
-    for machine in assembly.all(MACHINE):
-
-        def change(body: Json) -> None:
-            step = {"Type": "Wait", "Seconds": 60, "Next": "Again"}
-            body["Properties"]["DefinitionString"] = json.dumps({"StartAt": "Again", "States": {"Again": step}})
-
-        made = mistake("machine-loops-for-ever", machine, change)
-        if made is not None:
-            yield made
-
-
-KINDS.append(Kind("step-without-timeout: each step", _unbounded))
-KINDS.append(Kind("machine-loops-for-ever: a loop", _endless))

@@ -93,8 +93,8 @@ setting("backup-in-database-window", PLAN, f"{RULES}.ScheduleExpression", "cron(
 setting("backup-in-database-window", PLAN, f"{RULES}.ScheduleExpression", "cron(15 2 ? * WED *)")
 setting("backup-in-database-window", DB, "PreferredBackupWindow", "18:30-19:30", where=is_primary, at=plans)
 WEEKLY = "BackupPlan.BackupPlanRule.0"
-for zone in ("America/Los_Angeles", "Etc/GMT+9"):
-    setting("backup-in-database-window", PLAN, f"{WEEKLY}.ScheduleExpressionTimezone", zone)
+setting("backup-in-database-window", PLAN, f"{WEEKLY}.ScheduleExpressionTimezone", "America/Los_Angeles")
+setting("backup-in-maintenance-window", PLAN, f"{WEEKLY}.ScheduleExpressionTimezone", "Etc/GMT+10")
 setting("backup-in-maintenance-window", PLAN, f"{RULES}.ScheduleExpression", "cron(0 4 ? * SUN *)")
 setting(
     "backup-in-maintenance-window",

@@ -9,9 +9,11 @@ from recovery.guards.checking import check
 from recovery.guards.reading import read
 from recovery.guards.rule import RULES
 from recovery.guards.templates import Assembly as Templates
-from tests.infrastructure import mistakes_while_running, mistakes_with_data
+from tests.infrastructure import mistakes_while_running, mistakes_with_data, mistakes_with_signals
 from tests.infrastructure.assemblies import Assembly
 from tests.infrastructure.guard_mistakes import KINDS, Kind, found_by
+
+TABLES = (mistakes_with_data, mistakes_while_running, mistakes_with_signals)  # importing them filled KINDS
 
 LEAST_KINDS = 40
 SHORTEST_REASON = 35
@@ -55,6 +57,5 @@ def test_a_mistake_is_found_where_it_was_made_and_nowhere_else(kind: Kind, prod:
 
 
 def test_every_rule_bites_somewhere_in_our_templates() -> None:
-    assert mistakes_with_data and mistakes_while_running  # importing them filled the table
     assert {kind.name.partition(":")[0] for kind in KINDS} == set(RULES)
     assert len(KINDS) >= LEAST_KINDS

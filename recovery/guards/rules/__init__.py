@@ -5,6 +5,7 @@ from recovery.guards.rules import (
     backup_copies,
     backup_plans,
     buckets,
+    credentials,
     databases,
     deployments,
     events,
@@ -20,6 +21,7 @@ from recovery.guards.rules import (
 
 MODULES = (
     databases,
+    credentials,
     replicas,
     backup_plans,
     backup_copies,

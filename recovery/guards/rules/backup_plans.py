@@ -49,7 +49,7 @@ def selected_databases(plan: Resource) -> list[Resource]:
     return found
 
 
-def _starts(plan: Resource, path: str, found: dict[str, Any]) -> list[windows.Minutes] | Unknown:
+def _starts(path: str, found: dict[str, Any]) -> list[windows.Minutes] | Unknown:
     schedule = found.get("ScheduleExpression", "cron(0 5 ? * * *)")
     zone = found.get("ScheduleExpressionTimezone", "UTC")
     minutes = number(found.get("StartWindowMinutes", DEFAULT_START_MINUTES))
@@ -66,7 +66,7 @@ def _starts(plan: Resource, path: str, found: dict[str, Any]) -> list[windows.Mi
 
 def _collides(plan: Resource, window: str) -> Says:
     for path, found in plan_rules(plan):
-        starts = _starts(plan, path, found)
+        starts = _starts(path, found)
         if isinstance(starts, Unknown):
             yield starts
             continue
@@ -101,7 +101,8 @@ def _collides(plan: Resource, window: str) -> Says:
 def backup_in_database_window(plan: Resource) -> Says:
     """A start window of a backup keeps clear of the database's own backup window and of the hour before it.
 
-    AWS Backup fails a job that falls into it: the plan looks complete and the vault stays empty, until a restore needs it.
+    AWS Backup fails a job that falls into it: the plan looks complete and the vault stays empty, until a restore
+    needs it.
     """
     yield from _collides(plan, "PreferredBackupWindow")
 
@@ -131,10 +132,10 @@ def backup_in_maintenance_window(plan: Resource) -> Says:
 def backup_rules_overlap(plan: Resource) -> Says:
     """The start windows of a plan's rules never meet.
 
-    Of two rules that overlap AWS Backup keeps only the backup that lives longer: a weekly or monthly snapshot is missing
-    in just those weeks in which the calendars meet.
+    Of two rules that overlap AWS Backup keeps only the backup that lives longer: a weekly or monthly snapshot is
+    missing in just those weeks in which the calendars meet.
     """
-    known = [(path, found, _starts(plan, path, found)) for path, found in plan_rules(plan)]
+    known = [(path, found, _starts(path, found)) for path, found in plan_rules(plan)]
     for index, (path, found, starts) in enumerate(known):
         for _, other, others in known[:index]:
             if isinstance(starts, Unknown) or isinstance(others, Unknown):
@@ -231,8 +232,8 @@ def backup_in_cold_storage(plan: Resource) -> Says:
 def backup_selected_by_tag_only(selection: Resource) -> Says:
     """A selection names what it protects by ARN.
 
-    A selection by tags alone obeys the account's opt-in of services and whoever forgets a tag: the database drops out of
-    its backups without an error.
+    A selection by tags alone obeys the account's opt-in of services and whoever forgets a tag: the database drops out
+    of its backups without an error.
     """
     if not listed(selection.get("BackupSelection.Resources")):
         yield Problem("BackupSelection.Resources", None, "the ARN of each resource that has to be protected")

@@ -28,7 +28,8 @@ def _replications(bucket: Resource) -> Iterator[tuple[str, dict[str, Any], Resou
 
 def _lifecycle(bucket: Resource) -> list[dict[str, Any]]:
     found = listed(bucket.get("LifecycleConfiguration.Rules"))
-    return [each for each in found if isinstance(each, dict) and each.get("Status") != "Disabled"]
+    rules = [cast(dict[str, Any], each) for each in found if isinstance(each, dict)]
+    return [each for each in rules if each.get("Status") != "Disabled"]
 
 
 @rule(

@@ -46,7 +46,8 @@ def service_without_circuit_breaker(service: Resource) -> Says:
 def service_alarms_do_not_roll_back(service: Resource) -> Says:
     """The alarms that watch a deployment roll it back.
 
-    A deployment that starts well and answers wrong is stopped by alarms only; without Rollback it stays where it failed.
+    A deployment that starts well and answers wrong is stopped by alarms only; without Rollback it stays where it
+    failed.
     """
     alarms = service.get("DeploymentConfiguration.Alarms")
     if isinstance(alarms, dict) and not (true(dig(alarms, "Enable")) and true(dig(alarms, "Rollback"))):
@@ -105,7 +106,8 @@ def service_count_in_template(service: Resource) -> Says:
 def rollback_target_deregistered(task: Resource) -> Says:
     """A task definition's old revisions stay registered.
 
-    CloudFormation deregisters the revision that an update replaces, and a service cannot go back to one that is inactive.
+    CloudFormation deregisters the revision that an update replaces, and a service cannot go back to one that is
+    inactive.
     """
     found = task.body.get("UpdateReplacePolicy")
     if found not in ("Retain", "RetainExceptOnCreate"):

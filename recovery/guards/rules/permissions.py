@@ -66,11 +66,7 @@ def allowed(statement: dict[str, Any], actions: tuple[str, ...]) -> list[str]:
 
 
 def _any(patterns: list[str], action: str) -> bool:
-    return (
-        action in patterns
-        or any("*" in each or "?" in each for each in patterns)
-        and any(fnmatchcase(action, each) for each in patterns)
-    )
+    return action in patterns or any(fnmatchcase(action, each) for each in patterns if "*" in each or "?" in each)
 
 
 def _may(resource: Resource, actions: tuple[str, ...], what: str) -> Says:
@@ -186,6 +182,6 @@ def role_for_anybody(role: Resource) -> Says:
     """
     for index, statement in enumerate(listed(role.get("AssumeRolePolicyDocument.Statement"))):
         principal = dig(statement, "Principal")
-        anybody = principal == "*" or "*" in listed(dig(principal, "AWS") if isinstance(principal, dict) else None)
+        anybody = principal == "*" or "*" in listed(dig(principal, "AWS"))
         if dig(statement, "Effect") == "Allow" and anybody and not dig(statement, "Condition"):
             yield Problem(f"AssumeRolePolicyDocument.Statement.{index}.Principal", principal, "a named principal")

@@ -7,6 +7,7 @@ from typing import Any, cast
 from recovery.guards.finding import Problem
 from recovery.guards.rule import Change, Says, rule
 from recovery.guards.templates import Assembly, Resource, fact
+from recovery.guards.values import Value
 
 # Whose ARNs say what is allowed or looked at, not what is needed to run.
 _PERMISSIONS = (
@@ -29,10 +30,11 @@ _STANDING_ALONE = (
     "https://docs.aws.amazon.com/whitepapers/latest/disaster-recovery-workloads-on-aws/"
     "disaster-recovery-options-in-the-cloud.html"
 )
+_IMPORTS = "https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference-importvalue.html"
 _PRIMARY = "ap-south-1:111122223333"
 
 
-def _texts(value: Any, path: str) -> Iterator[tuple[str, str]]:
+def _texts(value: Value, path: str) -> Iterator[tuple[str, str]]:
     if isinstance(value, str):
         yield path, value
     elif isinstance(value, dict):
@@ -167,7 +169,7 @@ def references_across_regions(resource: Resource) -> Says:
 @rule(
     trap=11,
     fix="Export it in the region that imports it, or build it from a fixed name.",
-    source="https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/intrinsic-function-reference-importvalue.html",
+    source=_IMPORTS,
     bad=Change("recovery.Topic", "KmsMasterKeyId", {"Fn::ImportValue": "primary-key"}),
 )
 def import_from_another_region(resource: Resource) -> Says:
@@ -193,7 +195,7 @@ def _exporters(assembly: Assembly) -> dict[str, str]:
     return {name: ", ".join(sorted(regions)) for name, regions in found.items()}
 
 
-def _imports(value: Any, path: str) -> Iterator[tuple[str, str]]:
+def _imports(value: Value, path: str) -> Iterator[tuple[str, str]]:
     if isinstance(value, dict):
         for key, each in cast(dict[str, Any], value).items():
             if key == "Fn::ImportValue" and isinstance(each, str):

@@ -2,13 +2,14 @@
 
 import json
 import re
-from typing import Any
+from typing import Any, cast
 
 from recovery.guards.finding import Problem, Unknown
 from recovery.guards.resolving import Unresolved
 from recovery.guards.rule import Change, Says, listed, number, rule, true
 from recovery.guards.sources import BACKUP, CLOUDFORMATION
 from recovery.guards.templates import Resource, is_known
+from recovery.guards.values import Value
 
 PLAN = "AWS::Backup::RestoreTestingPlan"
 SELECTION = "AWS::Backup::RestoreTestingSelection"
@@ -17,12 +18,12 @@ _INFERRED = f"{BACKUP}restore-testing-inferred-metadata.html"
 _DATABASES = ("RDS", "Aurora")
 
 
-def _override(selection: Resource, key: str) -> Any:
+def _override(selection: Resource, key: str) -> Value:
     """The override under a key, whose case does not count."""
     found = selection.get(OVERRIDES)
     if isinstance(found, Unresolved):
         return found
-    items: dict[str, Any] = found if isinstance(found, dict) else {}
+    items = cast(dict[str, Any], found) if isinstance(found, dict) else {}
     return next((value for name, value in items.items() if name.lower() == key.lower()), None)
 
 
@@ -117,8 +118,8 @@ def restore_test_by_password(selection: Resource) -> Says:
 def restore_test_deleted_at_once(selection: Resource) -> Says:
     """A restore test keeps what it restored long enough to be validated.
 
-    Without a validation window AWS Backup deletes the copy when the restore ends; the test says that it restored, not that
-    anything was in it.
+    Without a validation window AWS Backup deletes the copy when the restore ends; the test says that it restored, not
+    that anything was in it.
     """
     hours = selection.get("ValidationWindowHours")
     if not isinstance(hours, Unresolved) and (number(hours) or 0) < 1:
@@ -156,8 +157,8 @@ def restore_test_of_no_snapshot(plan: Resource) -> Says:
 def restore_test_of_another_region(plan: Resource) -> Says:
     """A restore test includes vaults of its own region.
 
-    AWS Backup restores in the region of the vault: a plan that names another region's vault proves nothing of the region
-    that has to take over.
+    AWS Backup restores in the region of the vault: a plan that names another region's vault proves nothing of the
+    region that has to take over.
     """
     for index, vault in enumerate(listed(plan.get("RecoveryPointSelection.IncludeVaults"))):
         region = plan.assembly.region_of(vault)

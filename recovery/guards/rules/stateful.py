@@ -60,8 +60,8 @@ def data_deleted_with_stack(resource: Resource) -> Says:
 def data_deleted_by_replacement(resource: Resource) -> Says:
     """What holds data, or the key to it, stays when an update replaces it.
 
-    A property that looks harmless (a name, a key, a source) makes CloudFormation build anew and delete the old, with the
-    data.
+    A property that looks harmless (a name, a key, a source) makes CloudFormation build anew and delete the old, with
+    the data.
     """
     found = resource.body.get("UpdateReplacePolicy")
     if found not in KEPT:
@@ -83,9 +83,8 @@ def data_without_deletion_protection(resource: Resource) -> Says:
     found = resource.get(name)
     if isinstance(found, Unresolved):
         yield Unknown(name, found.reason)
-    elif not true(found) and found != "ACTIVE":
-        if resource.get("DBClusterIdentifier") is None:
-            yield Problem(name, found, "ACTIVE" if resource.type == "AWS::Cognito::UserPool" else "true")
+    elif not true(found) and found != "ACTIVE" and resource.get("DBClusterIdentifier") is None:
+        yield Problem(name, found, "ACTIVE" if resource.type == "AWS::Cognito::UserPool" else "true")
 
 
 @rule(

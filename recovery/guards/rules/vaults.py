@@ -104,8 +104,8 @@ def vault_lets_delete(vault: Resource) -> Says:
 def vault_key_elsewhere(vault: Resource) -> Says:
     """A vault is encrypted under a key of its own region.
 
-    Copies are encrypted anew under the destination's key: with one of the lost region they cannot be made, and could not
-    be read.
+    Copies are encrypted anew under the destination's key: with one of the lost region they cannot be made, and could
+    not be read.
     """
     key = vault.get("EncryptionKeyArn")
     region = vault.assembly.region_of(key)
@@ -142,7 +142,8 @@ def vault_without_own_key(vault: Resource) -> Says:
 def vault_never_restored(vault: Resource) -> Says:
     """Every vault's recovery points are restored by a restore-testing plan.
 
-    A backup that was never restored is a hope: wrong keys, networks and engine versions show on the day they are needed.
+    A backup that was never restored is a hope: wrong keys, networks and engine versions show on the day they are
+    needed.
     """
     for plan in vault.assembly.all("AWS::Backup::RestoreTestingPlan"):
         for included in listed(plan.get("RecoveryPointSelection.IncludeVaults")):
