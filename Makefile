@@ -73,7 +73,7 @@ synth: install ## dev, staging and prod into cdk.out/, without credentials or ne
 	@cdk synth --quiet --output cdk.out
 
 snapshots: install ## accept the templates as they are now; review the diff
-	@UPDATE_SNAPSHOTS=1 $(BIN)/pytest -q tests/infrastructure/test_snapshots.py
+	@UPDATE_SNAPSHOTS=1 $(BIN)/pytest -q tests/infrastructure/test_snapshots.py tests/infrastructure/test_guards_page.py
 
 format: install ## format the code
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .

@@ -61,11 +61,11 @@ def resolve(stack: "Stack", value: object, depth: int = 0) -> Value:
     return {key: item for key, item in resolved.items() if item is not _NOTHING}
 
 
-def condition_holds(stack: "Stack", name: str) -> bool | Unresolved:
+def condition_holds(stack: "Stack", name: str, depth: int = 0) -> bool | Unresolved:
     """Whether a template's condition holds, with the parameters' defaults."""
     if name not in stack.conditions:
         return Unresolved(f"there is no condition {name}")
-    found = resolve(stack, stack.conditions[name])
+    found = resolve(stack, stack.conditions[name], depth)
     return found if isinstance(found, bool | Unresolved) else Unresolved(f"the condition {name} is no condition")
 
 
@@ -149,7 +149,7 @@ def _if(stack: "Stack", argument: object, depth: int) -> Value:
     left, right = resolve(stack, then, depth), resolve(stack, otherwise, depth)
     if left == right:
         return left
-    holds = condition_holds(stack, str(name))
+    holds = condition_holds(stack, str(name), depth)
     return holds if isinstance(holds, Unresolved) else (left if holds else right)
 
 
@@ -206,7 +206,7 @@ def _base64(stack: "Stack", argument: object, depth: int) -> Value:
 def _condition(stack: "Stack", argument: object, depth: int) -> Value:
     # Elsewhere `Condition` is an ordinary key, such as that of a policy statement or of a choice.
     if isinstance(argument, str) and argument in stack.conditions:
-        return condition_holds(stack, argument)
+        return condition_holds(stack, argument, depth)
     return {"Condition": resolve(stack, argument, depth)}
 
 

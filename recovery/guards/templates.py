@@ -43,6 +43,7 @@ class Resource:
         if first not in self._resolved:
             # One property only: the name of a resource is asked for while others are being resolved.
             raw = cast(Json, self.body.get("Properties") or {})
+            self._resolved[first] = Unresolved(f"{first} refers to itself")
             self._resolved[first] = resolve(self.stack, {first: raw[first]}).get(first) if first in raw else None
         return dig(self._resolved[first], rest) if rest else self._resolved[first]
 
