@@ -89,7 +89,7 @@ def sarif_of(place: Path, tmp_path: Path) -> dict[str, Any]:
 
 
 def test_sarif_has_the_form_that_the_standard_asks_for(tmp_path: Path) -> None:
-    """Structure only: the standard's own schema is checked by hand, its licence keeps it out of here."""
+    """Structure only: the standard's own schema is not part of this repository."""
     document = sarif_of(TEMPLATES, tmp_path)
     assert document["version"] == "2.1.0"
     (run,) = document["runs"]
