@@ -13,9 +13,9 @@ _LONGEST_VALUE = 90  # characters
 
 _HEAD = """# Guards
 
-`dr guard [FOLDER]` reads templates and finds what synthesizes fine and fails at deploy, or at disaster. `FOLDER` is what
-`cdk synth` wrote (`cdk.out` unless named), or any folder or file of CloudFormation templates, JSON or YAML, by whatever
-tool they were written. It needs neither credentials nor network, and changes nothing.
+`dr guard [FOLDER]` reads templates and finds what synthesizes fine and fails at deploy, or at disaster. `FOLDER` is
+what `cdk synth` wrote (`cdk.out` unless named), or any folder or file of CloudFormation templates, JSON or YAML, by
+whatever tool they were written. It needs neither credentials nor network, and changes nothing.
 
 ```
 dr guard                        # the templates of the last synth
@@ -24,10 +24,11 @@ dr guard --json                 # one object: findings, acknowledged, not_resolv
 dr guard --sarif guard.sarif    # SARIF 2.1.0, for code hosts
 ```
 
-It exits 0 when nothing is found, 1 for findings, warnings too, and 2 when there are no templates. All stacks and regions
-are read together: references, pseudo parameters, parameters' defaults, mappings, conditions, exports, and ARNs of
-resources with fixed names are followed. **What cannot be told without a deployment is listed as "could not be resolved":
-it is neither a finding nor a pass.** A resource under a condition is looked at whether the condition holds or not.
+It exits 0 when nothing is found, 1 for findings, warnings too, and 2 when there are no templates. All stacks and
+regions are read together: references, pseudo parameters, parameters' defaults, mappings, conditions, exports, and
+ARNs of resources with fixed names are followed. **What cannot be told without a deployment is listed as "could not be
+resolved": it is neither a finding nor a pass.** A resource under a condition is looked at whether the condition holds
+or not.
 
 The same rules run in every `cdk synth` of ours, as a plugin of the CDK's validation: an error stops the synthesis. A
 finding that is meant is acknowledged beside the resource, with a reason, by `acknowledge_guards`
@@ -36,9 +37,10 @@ finding that is meant is acknowledged beside the resource, with a reason, by `ac
 What the guards do not see: what is made outside the templates, whether a quota or a service's opt-in allows it, and
 anything about data. They read what would be deployed; the [drills](lab.md) do it.
 
-Each rule has a good example, [the two regions](../recovery/guards/example/), and a bad one: the change that is named. The
-tests make each of these changes, and {least} kinds more of mistakes in every place of our own templates where they fit,
-and expect the rule and no other.
+Each rule has a good example, [the two regions](../recovery/guards/example/), and a bad one: the change that is named.
+The tests make each of these changes, and {least} kinds of mistakes besides in every place of our own templates where
+they fit, and expect the rule and no other. [Decision 71](decisions/0071-guards-say-what-they-cannot-tell.md) says why
+so.
 """
 
 

@@ -1,5 +1,6 @@
 """Asks every rule of every resource."""
 
+import json
 from collections.abc import Iterable, Mapping
 
 from recovery.guards.finding import NAMESPACE, Acknowledged, Finding, NotResolved, Problem, Report
@@ -31,7 +32,7 @@ def check(assembly: Assembly) -> Report:
                     file=resource.stack.file,
                     type=resource.type,
                     path=said.path,
-                    found="nothing" if said.found is None else shown(str(said.found)),
+                    found=shown(_as_text(said.found)),
                     expected=shown(said.expected),
                     why=rule.why,
                     fix=rule.fix,
@@ -47,6 +48,12 @@ def check(assembly: Assembly) -> Report:
         acknowledged=tuple(acknowledged),
         not_resolved=tuple(not_resolved),
     )
+
+
+def _as_text(found: object) -> str:
+    if found is None:
+        return "nothing"
+    return found if isinstance(found, str) else json.dumps(found, default=str)
 
 
 def shown(text: str) -> str:

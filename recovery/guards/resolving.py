@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from recovery.guards.naming import attribute, reference
-from recovery.guards.values import Value
+from recovery.guards.values import Value, listed
 
 if TYPE_CHECKING:
     from recovery.guards.templates import Stack
@@ -37,7 +37,17 @@ class _Nothing:
     """AWS::NoValue: the property is not there."""
 
 
-_NOTHING = _Nothing()
+NOTHING = _Nothing()
+
+
+class _MalformedError(ValueError):
+    """A function has other arguments than CloudFormation gives it."""
+
+
+def _arguments(argument: object, count: int) -> list[Value]:
+    if not isinstance(argument, list) or len(cast(list[object], argument)) != count:
+        raise _MalformedError
+    return cast(list[Any], argument)
 
 
 def resolve(stack: "Stack", value: object, depth: int = 0) -> Value:
@@ -46,7 +56,7 @@ def resolve(stack: "Stack", value: object, depth: int = 0) -> Value:
         return Unresolved("the references go in circles")
     if isinstance(value, list):
         items = [resolve(stack, item, depth + 1) for item in cast(list[object], value)]
-        return [item for item in items if item is not _NOTHING]
+        return [item for item in items if item is not NOTHING]
     if not isinstance(value, dict):
         return value
     mapping = cast(dict[str, object], value)
@@ -54,11 +64,14 @@ def resolve(stack: "Stack", value: object, depth: int = 0) -> Value:
         ((name, argument),) = mapping.items()
         function = _FUNCTIONS.get(name)
         if function is not None:
-            return function(stack, argument, depth + 1)
+            try:
+                return function(stack, argument, depth + 1)
+            except _MalformedError:
+                return Unresolved(f"{name} is not written as CloudFormation takes it")
         if name.startswith("Fn::"):
             return Unresolved(f"{name} is carried out by CloudFormation only")
     resolved = {key: resolve(stack, item, depth + 1) for key, item in mapping.items()}
-    return {key: item for key, item in resolved.items() if item is not _NOTHING}
+    return {key: item for key, item in resolved.items() if item is not NOTHING}
 
 
 def condition_holds(stack: "Stack", name: str, depth: int = 0) -> bool | Unresolved:
@@ -72,7 +85,7 @@ def condition_holds(stack: "Stack", name: str, depth: int = 0) -> bool | Unresol
 def _ref(stack: "Stack", argument: object, _: int) -> Value:
     name = str(argument)
     if name == "AWS::NoValue":
-        return _NOTHING
+        return NOTHING
     pseudo = stack.pseudo_parameters
     if name in pseudo:
         return pseudo[name]
@@ -88,11 +101,11 @@ def _ref(stack: "Stack", argument: object, _: int) -> Value:
     return Unresolved(f"there is no {name} to refer to")
 
 
-def _get_att(stack: "Stack", argument: object, _: int) -> Value:
-    parts = (
-        argument.split(".", 1) if isinstance(argument, str) else [str(part) for part in cast(list[object], argument)]
-    )
-    name, attr = parts[0], ".".join(parts[1:])
+def _get_att(stack: "Stack", argument: object, _depth: int) -> Value:
+    parts = argument.split(".", 1) if isinstance(argument, str) else _arguments(argument, 2)
+    if len(parts) != 2:
+        raise _MalformedError
+    name, attr = str(parts[0]), str(parts[1])
     if name not in stack.resources:
         return Unresolved(f"there is no resource {name}")
     return attribute(stack.resources[name], attr)
@@ -107,13 +120,13 @@ def _joined(parts: list[Any], separator: str) -> str | Unresolved:
 
 
 def _join(stack: "Stack", argument: object, depth: int) -> Value:
-    separator, values = cast(list[object], argument)
+    separator, values = _arguments(argument, 2)
     parts = resolve(stack, values, depth)
     return _joined(cast(list[Any], parts), str(separator)) if isinstance(parts, list) else parts
 
 
 def _sub(stack: "Stack", argument: object, depth: int) -> Value:
-    text, names = (argument, {}) if isinstance(argument, str) else cast(tuple[str, dict[str, object]], argument)
+    text, names = (argument, {}) if isinstance(argument, str) else _arguments(argument, 2)
     pieces: list[Any] = []
     for index, piece in enumerate(re.split(r"\$\{([^!}][^}]*)\}", str(text))):
         if index % 2 == 0:
@@ -128,7 +141,7 @@ def _sub(stack: "Stack", argument: object, depth: int) -> Value:
 
 
 def _select(stack: "Stack", argument: object, depth: int) -> Value:
-    index, values = resolve(stack, cast(list[object], argument), depth)
+    index, values = resolve(stack, _arguments(argument, 2), depth)
     if isinstance(values, Unresolved):
         return values
     try:
@@ -138,14 +151,14 @@ def _select(stack: "Stack", argument: object, depth: int) -> Value:
 
 
 def _split(stack: "Stack", argument: object, depth: int) -> Value:
-    separator, text = resolve(stack, cast(list[object], argument), depth)
+    separator, text = resolve(stack, _arguments(argument, 2), depth)
     if isinstance(text, str) and "<" in text and separator != ":":
         return Unresolved("Fn::Split takes a generated name apart")
     return text.split(separator) if isinstance(text, str) else Unresolved("Fn::Split has no known text", str(text))
 
 
 def _if(stack: "Stack", argument: object, depth: int) -> Value:
-    name, then, otherwise = cast(list[object], argument)
+    name, then, otherwise = _arguments(argument, 3)
     left, right = resolve(stack, then, depth), resolve(stack, otherwise, depth)
     if left == right:
         return left
@@ -154,7 +167,7 @@ def _if(stack: "Stack", argument: object, depth: int) -> Value:
 
 
 def _equals(stack: "Stack", argument: object, depth: int) -> Value:
-    left, right = resolve(stack, cast(list[object], argument), depth)
+    left, right = resolve(stack, _arguments(argument, 2), depth)
     for side in (left, right):
         if isinstance(side, Unresolved):
             return side
@@ -162,22 +175,22 @@ def _equals(stack: "Stack", argument: object, depth: int) -> Value:
 
 
 def _every(stack: "Stack", argument: object, depth: int) -> Value:
-    found = resolve(stack, argument, depth)
+    found = listed(resolve(stack, argument, depth))
     return False if False in found else next((each for each in found if isinstance(each, Unresolved)), True)
 
 
 def _any(stack: "Stack", argument: object, depth: int) -> Value:
-    found = resolve(stack, argument, depth)
+    found = listed(resolve(stack, argument, depth))
     return True if True in found else next((each for each in found if isinstance(each, Unresolved)), False)
 
 
 def _not(stack: "Stack", argument: object, depth: int) -> Value:
-    (found,) = resolve(stack, argument, depth)
+    (found,) = resolve(stack, _arguments(argument, 1), depth)
     return found if isinstance(found, Unresolved) else not found
 
 
 def _find_in_map(stack: "Stack", argument: object, depth: int) -> Value:
-    keys = cast(list[Any], resolve(stack, argument, depth))[:3]
+    keys = resolve(stack, _arguments(argument, 3), depth)
     found: Any = stack.mappings
     for key in keys:
         if isinstance(key, Unresolved):

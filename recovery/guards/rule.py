@@ -93,10 +93,3 @@ def number(value: object) -> float | None:
 def true(value: object) -> bool:
     """Whether a property is true, which templates often write as text."""
     return str(value).lower() == "true"
-
-
-def listed(value: object) -> list[Any]:
-    """The property as a list: CloudFormation takes one item without brackets in policies and patterns."""
-    if value is None:
-        return []
-    return list(value) if isinstance(value, list) else [value]  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]

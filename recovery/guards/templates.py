@@ -6,8 +6,8 @@ from functools import cached_property, wraps
 from typing import Any, TypeVar, cast
 
 from recovery.guards.naming import KINDS, TOKEN, arn_of, arn_region, name_of
-from recovery.guards.resolving import Unresolved, resolve
-from recovery.guards.values import Value
+from recovery.guards.resolving import NOTHING, Unresolved, resolve
+from recovery.guards.values import Value, listed
 
 Json = dict[str, Any]
 Fact = TypeVar("Fact")
@@ -31,10 +31,15 @@ class Resource:
     def assembly(self) -> "Assembly":
         return self.stack.assembly
 
+    @property
+    def _raw(self) -> Json:
+        found = self.body.get("Properties")
+        return cast(Json, found) if isinstance(found, dict) else {}
+
     @cached_property
     def properties(self) -> Json:
         """Its properties, every reference followed as far as possible."""
-        named = [(name, self.get(name)) for name in cast(Json, self.body.get("Properties") or {})]
+        named = [(name, self.get(name)) for name in self._raw]
         return {name: value for name, value in named if value is not None}
 
     def get(self, path: str) -> Value:
@@ -42,9 +47,10 @@ class Resource:
         first, _, rest = path.partition(".")
         if first not in self._resolved:
             # One property only: the name of a resource is asked for while others are being resolved.
-            raw = cast(Json, self.body.get("Properties") or {})
+            raw = self._raw
             self._resolved[first] = Unresolved(f"{first} refers to itself")
-            self._resolved[first] = resolve(self.stack, {first: raw[first]}).get(first) if first in raw else None
+            found = resolve(self.stack, raw[first]) if first in raw else NOTHING
+            self._resolved[first] = None if found is NOTHING else found
         return dig(self._resolved[first], rest) if rest else self._resolved[first]
 
     @property
@@ -245,19 +251,17 @@ class Regions:
     @classmethod
     def of(cls, assembly: Assembly) -> "Regions":
         """Read from the replicated backups, the replicas of databases, and the copies of recovery points."""
-        pairs: set[tuple[str, str | None, object]] = set()
+        pairs: list[tuple[str, object, object]] = []
         for database in assembly.all("AWS::RDS::DBInstance"):
-            account, region = database.stack.account, database.stack.known_region
-            pairs.add((account, region, database.get("AutomaticBackupReplicationRegion")))
-            source = arn_region(database.get("SourceDBInstanceIdentifier"))
-            pairs.add((account, source, region))
+            account, region = database.stack.account, database.region
+            pairs.append((account, region, database.get("AutomaticBackupReplicationRegion")))
+            pairs.append((account, arn_region(database.get("SourceDBInstanceIdentifier")), region))
         for plan in assembly.all("AWS::Backup::BackupPlan"):
-            rules = cast(list[Any], plan.get("BackupPlan.BackupPlanRule") or [])
-            for rule in rules:
-                for copy in cast(list[Any], dig(rule, "CopyActions") or []):
+            for rule in listed(plan.get("BackupPlan.BackupPlanRule")):
+                for copy in listed(dig(rule, "CopyActions")):
                     to = arn_region(dig(copy, "DestinationBackupVaultArn"))
-                    pairs.add((plan.stack.account, plan.stack.known_region, to))
-        known = {(account, a, b) for account, a, b in pairs if a and is_known(a) and is_known(b) and a != b}
+                    pairs.append((plan.stack.account, plan.region, to))
+        known = {(account, a, b) for account, a, b in pairs if is_known(a) and is_known(b) and a != b}
         return cls(cast(frozenset[tuple[str, str, str]], frozenset(known)))
 
     def sources_of(self, stack: Stack) -> frozenset[str]:

@@ -5,9 +5,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from recovery.guards.rule import listed
 from recovery.guards.rules.alarms import DIMENSIONS, EVERY_MINUTE, NAMED
 from recovery.guards.templates import Assembly, Json, Resource, dig
+from recovery.guards.values import listed
 from tests.infrastructure.guard_mistakes import (
     ACCOUNT,
     KINDS,

@@ -15,7 +15,7 @@ from recovery.guards.reading import read
 
 # Its value does not matter here, and nothing else is wrong with the key.
 REASON = "A key of this test alone, which encrypts nothing at all."
-POLICY = {"Statement": []}
+POLICY: dict[str, list[str]] = {"Statement": []}
 
 
 def app_with_a_key(folder: Path, *, window: int, acknowledged: bool = False) -> App:

@@ -107,7 +107,8 @@ def test_sarif_points_at_the_line_of_the_resource(tmp_path: Path) -> None:
     result = next(each for each in run["results"] if each["ruleId"] == "backup-start-window")
     place = result["locations"][0]["physicalLocation"]
     assert place["artifactLocation"]["uri"] == "classic_backup.yaml"
-    line = CLASSIC.read_text().splitlines()[place["region"]["startLine"] - 1]
+    number: int = place["region"]["startLine"]
+    line = CLASSIC.read_text().splitlines()[number - 1]
     assert line.strip() == "Plan:"
 
 

@@ -7,9 +7,10 @@ from typing import Any
 from recovery.guards.finding import Problem, Unknown
 from recovery.guards.naming import arn_region
 from recovery.guards.resolving import Unresolved
-from recovery.guards.rule import Change, Says, listed, number, rule
+from recovery.guards.rule import Change, Says, number, rule
 from recovery.guards.sources import CLOUDFORMATION, CLOUDWATCH
 from recovery.guards.templates import Resource, dig, is_known
+from recovery.guards.values import listed
 
 ALARM = "AWS::CloudWatch::Alarm"
 # The dimension without which AWS publishes no metric of the namespace that an alarm could name.

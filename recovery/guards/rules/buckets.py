@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from typing import Any, cast
 
 from recovery.guards.finding import Problem, Unknown
-from recovery.guards.rule import Change, Says, listed, rule, true
+from recovery.guards.rule import Change, Says, rule, true
 from recovery.guards.sources import S3
 from recovery.guards.templates import Resource, dig, is_known
+from recovery.guards.values import listed
 
 BUCKET = "AWS::S3::Bucket"
 _RULES = "ReplicationConfiguration.Rules"

@@ -2,10 +2,11 @@
 
 from recovery.guards.finding import Problem, Unknown
 from recovery.guards.naming import arn_of
-from recovery.guards.rule import Change, Says, listed, rule
+from recovery.guards.rule import Change, Says, rule
 from recovery.guards.rules.databases import INSTANCE
 from recovery.guards.sources import CLOUDFORMATION
 from recovery.guards.templates import Resource, dig, is_known
+from recovery.guards.values import listed
 
 SECRET = "AWS::SecretsManager::Secret"  # noqa: S105 - a type
 _SECRET = f"{CLOUDFORMATION}aws-resource-secretsmanager-secret.html"
@@ -30,10 +31,10 @@ def secret_stays_in_region(secret: Resource) -> Says:
     The application there starts and cannot sign in; the secret is in the region that does not answer.
     """
     replicas = listed(secret.get("ReplicaRegions"))
-    there = {dig(replica, "Region") for replica in replicas}
+    there = {str(dig(replica, "Region")) for replica in replicas}
     for region in sorted(secret.assembly.regions.targets_of(secret.stack) - there):
         if _databases_of(secret):
-            yield Problem("ReplicaRegions", ", ".join(map(str, sorted(map(str, there)))) or None, region)
+            yield Problem("ReplicaRegions", ", ".join(sorted(there)) or None, region)
 
 
 @rule(

@@ -7,9 +7,10 @@ from typing import Any, cast
 from recovery.guards.finding import Problem, Unknown
 from recovery.guards.naming import name_of
 from recovery.guards.resolving import Unresolved
-from recovery.guards.rule import Change, Says, listed, number, rule, true
+from recovery.guards.rule import Change, Says, number, rule, true
 from recovery.guards.sources import CLOUDFORMATION, ECS
 from recovery.guards.templates import Resource, dig, is_known
+from recovery.guards.values import listed
 
 SERVICE, TASK, REPOSITORY = "AWS::ECS::Service", "AWS::ECS::TaskDefinition", "AWS::ECR::Repository"
 ALL_HEALTHY_PERCENT = 100
@@ -223,13 +224,13 @@ def images_stay_in_region(repository: Resource) -> Says:
 
     The database is restored over there and no task can be started on it.
     """
-    reached: set[Any] = set()
+    reached: set[str] = set()
     for configuration in repository.assembly.all("AWS::ECR::ReplicationConfiguration"):
         if configuration.region != repository.region or configuration.stack.account != repository.stack.account:
             continue
         for found in listed(configuration.get("ReplicationConfiguration.Rules")):
             filters = [dig(each, "Filter") for each in listed(dig(found, "RepositoryFilters"))]
             if not filters or any(name_of(repository).startswith(str(prefix)) for prefix in filters):
-                reached |= {dig(each, "Region") for each in listed(dig(found, "Destinations"))}
+                reached |= {str(dig(each, "Region")) for each in listed(dig(found, "Destinations"))}
     for region in sorted(repository.assembly.regions.targets_of(repository.stack) - reached):
-        yield Problem("RepositoryName", f"copied to {', '.join(map(str, reached)) or 'nowhere'}", f"a copy in {region}")
+        yield Problem("RepositoryName", f"copied to {', '.join(sorted(reached)) or 'nowhere'}", f"a copy in {region}")

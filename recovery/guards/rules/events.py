@@ -5,11 +5,12 @@ from typing import Any, cast
 
 from recovery.guards.finding import Problem, Unknown
 from recovery.guards.resolving import Unresolved
-from recovery.guards.rule import Change, Says, listed, number, rule
+from recovery.guards.rule import Change, Says, number, rule
 from recovery.guards.rules.alarms import ALARM
 from recovery.guards.rules.permissions import allowed
 from recovery.guards.sources import EVENTBRIDGE, LAMBDA
 from recovery.guards.templates import Assembly, Resource, dig, fact
+from recovery.guards.values import listed
 
 FUNCTION, EVENT_RULE, QUEUE = "AWS::Lambda::Function", "AWS::Events::Rule", "AWS::SQS::Queue"
 # Who acts on an event; a topic only passes on what is recorded elsewhere.

@@ -7,7 +7,8 @@ from typing import Any, cast
 from recovery.guards.finding import Problem, Unknown
 from recovery.guards.resolving import Unresolved
 from recovery.guards.rule import Change, Says, rule
-from recovery.guards.templates import Resource
+from recovery.guards.templates import Resource, dig
+from recovery.guards.values import listed
 
 MACHINE = "AWS::StepFunctions::StateMachine"
 _TIMEOUTS = "https://docs.aws.amazon.com/step-functions/latest/dg/sfn-stuck-execution.html"
@@ -38,14 +39,21 @@ def _definition(machine: Resource) -> dict[str, Any] | Unknown | None:
 
 def _states(definition: dict[str, Any], path: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Every state with its path, those inside a map or a parallel state too."""
-    for name, state in cast(dict[str, dict[str, Any]], definition.get("States") or {}).items():
+    for name, state in _named(definition).items():
         where = f"{path}.States.{name}"
         yield where, state
-        for inner in ("ItemProcessor", "Iterator"):
-            if isinstance(state.get(inner), dict):
-                yield from _states(state[inner], f"{where}.{inner}")
-        for index, branch in enumerate(cast(list[dict[str, Any]], state.get("Branches") or [])):
-            yield from _states(branch, f"{where}.Branches.{index}")
+        inside = [(inner, state.get(inner)) for inner in ("ItemProcessor", "Iterator")]
+        inside += [(f"Branches.{index}", branch) for index, branch in enumerate(listed(state.get("Branches")))]
+        for inner, machine in inside:
+            if isinstance(machine, dict):
+                yield from _states(cast(dict[str, Any], machine), f"{where}.{inner}")
+
+
+def _named(definition: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The states of a machine by name; what is no state is left out."""
+    states = definition.get("States")
+    found = cast(dict[str, Any], states) if isinstance(states, dict) else {}
+    return {name: cast(dict[str, Any], state) for name, state in found.items() if isinstance(state, dict)}
 
 
 @rule(
@@ -73,9 +81,9 @@ def _following(state: dict[str, Any]) -> Iterator[str]:
         if isinstance(state.get(key), str):
             yield state[key]
     for key in ("Choices", "Catch"):
-        for each in cast(list[dict[str, Any]], state.get(key) or []):
-            if isinstance(each.get("Next"), str):
-                yield each["Next"]
+        for each in listed(state.get(key)):
+            if isinstance(dig(each, "Next"), str):
+                yield dig(each, "Next")
 
 
 def _loops(states: dict[str, dict[str, Any]]) -> str | None:
@@ -110,6 +118,6 @@ def machine_loops_for_ever(machine: Resource) -> Says:
         return
     if definition is None or "TimeoutSeconds" in definition:
         return
-    looping = _loops(cast(dict[str, dict[str, Any]], definition.get("States") or {}))
+    looping = _loops(_named(definition))
     if looping is not None:
         yield Problem("DefinitionString.TimeoutSeconds", f"a way from {looping} back to it", "a number of seconds")

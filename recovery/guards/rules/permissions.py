@@ -7,10 +7,11 @@ from typing import Any, cast
 from recovery.guards.finding import Problem, Unknown
 from recovery.guards.naming import arn_of
 from recovery.guards.resolving import Unresolved
-from recovery.guards.rule import Change, Says, listed, rule, true
+from recovery.guards.rule import Change, Says, rule, true
 from recovery.guards.rules.vaults import DELETIONS
 from recovery.guards.sources import BACKUP, IAM, RDS, S3
 from recovery.guards.templates import Resource, dig
+from recovery.guards.values import listed
 
 POLICIES = ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy", "AWS::IAM::Role", "AWS::IAM::User", "AWS::IAM::Group")
 DATABASE_DELETIONS = (

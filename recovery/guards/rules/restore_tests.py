@@ -6,10 +6,10 @@ from typing import Any, cast
 
 from recovery.guards.finding import Problem, Unknown
 from recovery.guards.resolving import Unresolved
-from recovery.guards.rule import Change, Says, listed, number, rule, true
+from recovery.guards.rule import Change, Says, number, rule, true
 from recovery.guards.sources import BACKUP, CLOUDFORMATION
 from recovery.guards.templates import Resource, is_known
-from recovery.guards.values import Value
+from recovery.guards.values import Value, listed
 
 PLAN = "AWS::Backup::RestoreTestingPlan"
 SELECTION = "AWS::Backup::RestoreTestingSelection"
