@@ -126,7 +126,9 @@ def _join(stack: "Stack", argument: object, depth: int) -> Value:
 
 
 def _sub(stack: "Stack", argument: object, depth: int) -> Value:
-    text, names = (argument, {}) if isinstance(argument, str) else _arguments(argument, 2)
+    parts: list[Any] = [argument, None] if isinstance(argument, str) else _arguments(argument, 2)
+    text, given = parts
+    names = cast(dict[str, Any], given) if isinstance(given, dict) else {}
     pieces: list[Any] = []
     for index, piece in enumerate(re.split(r"\$\{([^!}][^}]*)\}", str(text))):
         if index % 2 == 0:
