@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+import pytest
+
 from recovery.guards.checking import check
 from recovery.guards.examples import example
 from recovery.guards.rule import Change
@@ -64,12 +66,13 @@ def test_a_count_that_scales_and_a_count_of_nothing_are_both_found() -> None:
         assert found(Change("primary.Service", "DesiredCount", count)) == {"service-count-in-template"}
 
 
-def test_a_fixed_count_of_what_does_not_scale_is_fine() -> None:
+@pytest.mark.parametrize(("count", "rules"), [(2, set[str]()), (0, {"service-count-in-template"})])
+def test_what_does_not_scale_may_have_a_fixed_count_but_none_of_nothing(count: int, rules: set[str]) -> None:
     breaker = {"DeploymentCircuitBreaker": {"Enable": True, "Rollback": True}}
-    properties = {"ServiceName": "other", "DesiredCount": 2, "DeploymentConfiguration": breaker}
+    properties = {"ServiceName": "other", "DesiredCount": count, "DeploymentConfiguration": breaker}
     service = {"Type": "AWS::ECS::Service", "Properties": properties}
-    assert found(Change("primary.Fixed", "", service)) == set()
+    assert found(Change("primary.Fixed", "", service)) == rules
 
 
-def test_one_day_of_backups_is_less_than_the_objectives_ask_for() -> None:
+def test_six_days_of_backups_are_less_than_the_objectives_ask_for() -> None:
     assert found(Change("recovery.Replica", "BackupRetentionPeriod", 6)) == {"database-backup-retention"}
