@@ -76,7 +76,7 @@ synth: install ## dev, staging and prod into cdk.out/, without credentials or ne
 	@cdk synth --quiet --output cdk.out
 
 snapshots: install ## accept the templates and messages as they are now; review the diff
-	@UPDATE_SNAPSHOTS=1 $(BIN)/pytest -q tests/infrastructure/test_snapshots.py tests/recovery/alarms/test_golden.py
+	@UPDATE_SNAPSHOTS=1 $(BIN)/pytest -q tests/infrastructure/test_snapshots.py tests/recovery/alarms/test_golden.py tests/infrastructure/test_guards_page.py
 
 docs: install ## the documentation site, into build/site
 	@$(BIN)/python -m documentation site

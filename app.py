@@ -42,11 +42,12 @@ def chosen_environments(app: App) -> "list[Environment]":
 def populate(app: App) -> None:
     """Add a Stage for each chosen environment, and the checks that stop the synthesis of what is not safe."""
     chosen = chosen_environments(app)
+    from continuity.recovery_guards import RecoveryGuards
     from stacks.recovery_stage import RecoveryStage
 
     for environment in chosen:
         RecoveryStage(app, environment)
-    Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    Validations.of(app).add_plugins(AwsSolutionsChecks(app), RecoveryGuards())
 
 
 def main() -> None:

@@ -73,14 +73,14 @@ def check_optional(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def check_writable(path: Path) -> None:
+def check_writable(path: Path, *, option: str = "--out") -> None:
     """Find out before the long work whether its result can be kept. Raises :class:`InputError`."""
     if path.exists() and not path.is_file():
-        raise InputError(f"--out: expected the name of a file, found {path}, which is something else")
+        raise InputError(f"{option}: expected the name of a file, found {path}, which is something else")
     if not path.parent.is_dir():
-        raise InputError(f"--out: expected an existing folder, found none at {path.parent}: create it first")
+        raise InputError(f"{option}: expected an existing folder, found none at {path.parent}: create it first")
     if not os.access(path.parent, os.W_OK):
-        raise InputError(f"--out: expected a folder to write to, found {path.parent}, which is not writable")
+        raise InputError(f"{option}: expected a folder to write to, found {path.parent}, which is not writable")
 
 
 def write_whole(path: Path, text: str) -> None:

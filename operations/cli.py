@@ -9,6 +9,7 @@ from rich.text import Text
 from operations import drill, evidence
 from operations.arguments import Dsn, Json
 from operations.failover import failback, failover
+from operations.guard import guard
 from operations.proof import manifest, verify
 from operations.recovery_points import recovery_points
 from operations.restore import restore
@@ -73,6 +74,7 @@ app.command()(recovery_points)
 app.command()(rollback)
 app.command()(restore)
 app.command()(status)
+app.command()(guard)
 app.add_typer(drill.app, name="drill")
 app.add_typer(evidence.app, name="evidence")
 app.add_typer(failover, name="failover")

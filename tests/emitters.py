@@ -9,7 +9,7 @@ EMITTERS: dict[str, frozenset[str]] = {
     for package, names in {
         "canary": "CanarySung",
         "count_late_devices": "DevicesInTime DevicesInactive DevicesLate DevicesLatePercent",
-        "guard": "GuardFenced",
+        "guard": "GuardFenced GuardTurns",
         "heartbeat": "ConnectionsUsedPercent HeartbeatSequence HeartbeatWritten",
         "judge_restore": "MeasuredRpoSeconds MeasuredRtoSeconds RestoreVerified",
         "measure_region": "KeysEndangered ReplicatedBackupAgeSeconds TasksMissing VaultsUnlocked",

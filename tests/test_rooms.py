@@ -44,9 +44,10 @@ def test_app_only_builds_stages_from_environments() -> None:
 
 
 def test_regions_are_named_in_one_module() -> None:
-    """Whoever deploys elsewhere changes recovery/names.py and nothing else."""
+    """Whoever deploys elsewhere changes recovery/names.py and nothing else; the guards' examples are anybody's."""
     folders = (*ROOMS - {"app", "environments", "settings", "continuity"}, "constructs", "benchmarks")
     modules = {path for folder in folders for path in (CHECKOUT / folder).rglob("*.py")} | set(CHECKOUT.glob("*.py"))
+    modules -= set((CHECKOUT / "recovery/guards").rglob("*.py"))
     naming = [path for path in modules if re.search(r"\bap-(south|southeast)-\d\b", path.read_text())]
     assert [str(path.relative_to(CHECKOUT)) for path in naming] == ["recovery/names.py"]
 

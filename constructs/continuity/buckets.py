@@ -9,7 +9,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from continuity.acknowledgement import acknowledge
+from continuity.acknowledgement import acknowledge, acknowledge_expendable
 from continuity.deployment import Deployment
 from continuity.keys import encryption_key
 from recovery import objectives
@@ -23,7 +23,7 @@ ABORT_UPLOADS_AFTER = Duration.days(1)
 
 def log_bucket(scope: Construct, id: str, *, deployment: Deployment) -> s3.Bucket:  # noqa: A002
     """Access logs of buckets and load balancers. S3-managed encryption: ELB can write with no other."""
-    return s3.Bucket(
+    bucket = s3.Bucket(
         scope,
         id,
         encryption=s3.BucketEncryption.S3_MANAGED,
@@ -38,6 +38,8 @@ def log_bucket(scope: Construct, id: str, *, deployment: Deployment) -> s3.Bucke
         ],
         removal_policy=deployment.keep,
     )
+    acknowledge_expendable(bucket, deployment)
+    return bucket
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,6 +147,7 @@ class EvidenceBucket(Construct):
             ],
             removal_policy=deployment.keep,
         )
+        acknowledge_expendable(self.bucket, deployment)
         self.bucket.add_to_resource_policy(
             iam.PolicyStatement(
                 sid="NobodyBypassesTheLock",

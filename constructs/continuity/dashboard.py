@@ -12,7 +12,7 @@ from constructs import Construct
 from continuity.deployment import Deployment
 from continuity.signals import own_metric
 from recovery import objectives
-from recovery.alarms import backups, database, devices, proofs, service, watch
+from recovery.alarms import backups, database, devices, guarding, proofs, service, watch
 from recovery.alarms.message import span
 from recovery.alarms.model import Alarm, Cause, Signal
 from recovery.alarms.model import Metric as Series
@@ -99,7 +99,7 @@ class ContinuityDashboard(Construct):
         parts: tuple[tuple[str, tuple[ModuleType, ...], tuple[cloudwatch.IWidget, ...]], ...] = (
             (_promise(DATABASE), (database,), outage),
             (_promise(APPLICATION), (service,), ()),
-            (_promise(FULL), (database,), targets),
+            (_promise(FULL), (database, guarding), targets),
             ("Backups", (backups,), ()),
             ("Replication", (database, devices), ()),
             ("Devices", (devices,), ()),

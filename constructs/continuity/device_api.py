@@ -13,7 +13,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from continuity.acknowledgement import acknowledge
+from continuity.acknowledgement import acknowledge, acknowledge_expendable, acknowledge_guards
 from continuity.deployment import Deployment
 from continuity.device_bucket import DeviceBucketAccess
 from continuity.function import PythonFunction
@@ -234,7 +234,10 @@ def _quota_table(scope: Construct, deployment: Deployment) -> dynamodb.Table:
         time_to_live_attribute=EXPIRY_ATTRIBUTE,
         removal_policy=deployment.keep,
     )
-    acknowledge(
-        table, {"DDB3": "It counts a day's uploads; what is a day old is deleted, and nobody would restore it."}
+    reason = "It counts a day's uploads; what is a day old is deleted, and nobody would restore it."
+    acknowledge(table, {"DDB3": reason})
+    acknowledge_guards(
+        table, dict.fromkeys(("table-without-point-in-time", "data-without-deletion-protection"), reason)
     )
+    acknowledge_expendable(table, deployment)
     return table

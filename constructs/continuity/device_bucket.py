@@ -9,7 +9,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from continuity.acknowledgement import acknowledge
+from continuity.acknowledgement import acknowledge, acknowledge_expendable
 from continuity.buckets import ABORT_UPLOADS_AFTER
 from continuity.deployment import Deployment
 from recovery import objectives
@@ -104,6 +104,7 @@ class DeviceBackupBucket(Construct):
             ],
             removal_policy=deployment.keep,
         )
+        acknowledge_expendable(self.bucket, deployment)
         self.access = DeviceBucketAccess(bucket_name=bucket_name, key_arn=key.key_arn)
 
     def tell_of_new_backups(self) -> None:

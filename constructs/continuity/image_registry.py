@@ -3,6 +3,7 @@
 from aws_cdk import aws_ecr as ecr
 from constructs import Construct
 
+from continuity.acknowledgement import acknowledge_expendable
 from continuity.deployment import Deployment
 
 
@@ -19,6 +20,7 @@ class ImageRepository(Construct):
             image_scan_on_push=True,
             removal_policy=deployment.keep,
         )
+        acknowledge_expendable(self.repository, deployment)
 
 
 class ImageReplication(Construct):

@@ -7,7 +7,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
-from continuity.acknowledgement import acknowledge
+from continuity.acknowledgement import acknowledge, acknowledge_expendable
 from continuity.deployment import Deployment
 from continuity.function import PythonFunction
 
@@ -30,6 +30,7 @@ def encryption_key(
         pending_window=Duration.days(30),
         removal_policy=deployment.keep,
     )
+    acknowledge_expendable(key, deployment)
     return cast(kms.IKey, key)
 
 

@@ -15,7 +15,7 @@ from aws_cdk import aws_sns_subscriptions as subscriptions
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from continuity.acknowledgement import acknowledge
+from continuity.acknowledgement import acknowledge, acknowledge_expendable, acknowledge_guards
 from continuity.alarm_topic import PUBLISHERS, alarm_key, encrypted_topic
 from continuity.deployment import Deployment
 from continuity.function import PythonFunction
@@ -64,6 +64,10 @@ class Notifier(Construct):
         for email in on_call.emails:
             subscription = subscriptions.EmailSubscription(email)
             self.channels.messages.add_subscription(cast(sns.ITopicSubscription, subscription))
+        if not on_call.emails:
+            # The settings let only a laboratory go without.
+            nobody = "A laboratory: nobody is on call for it."
+            acknowledge_guards(self.channels.messages, {"topic-without-subscriber": nobody})
         self._routing_key = self._secret()
         undelivered = lost_events_queue(self, "Undelivered", deployment=deployment)
         self.undelivered = cast(sqs.IQueue, undelivered)
@@ -92,6 +96,7 @@ class Notifier(Construct):
             description="PagerDuty's routing key of an Events API v2 integration; put it here by hand",
         )
         secret.apply_removal_policy(self._deployment.keep)
+        acknowledge_expendable(secret, self._deployment)
         acknowledge(secret, {"SMG4": "The key is PagerDuty's: it is made anew there, and put here by hand."})
         return secret
 

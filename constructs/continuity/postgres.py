@@ -12,7 +12,7 @@ from aws_cdk import aws_rds as rds
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
-from continuity.acknowledgement import acknowledge
+from continuity.acknowledgement import acknowledge, acknowledge_expendable
 from continuity.deployment import Deployment
 from continuity.network import Subnets
 from recovery.names import (
@@ -205,6 +205,7 @@ class PrimaryInstance(Construct):
         )
         self._replicate_automated_backups(names.recovery_region, recovery_key_arn, calendar.backup_retention_days)
         acknowledge(self.instance, {"RDS11": PORT_REASON, **unprotected(deployment)})
+        acknowledge_expendable(self.instance, deployment, "data-without-deletion-protection")
         self.connection = DatabaseConnection(
             host=self.instance.db_instance_endpoint_address,
             port=self.instance.db_instance_endpoint_port,
@@ -229,6 +230,7 @@ class PrimaryInstance(Construct):
             secretsmanager.CfnSecret.ReplicaRegionProperty(region=names.recovery_region, kms_key_id=recovery_key_arn)
         ]
         acknowledge(secret, {"SMG4": ROTATION_REASON})
+        acknowledge_expendable(secret, deployment)
         return cast(secretsmanager.ISecret, secret)
 
     def _replicate_automated_backups(self, region: str, key_arn: str, retention_days: int) -> None:

@@ -6,7 +6,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_rds as rds
 from constructs import Construct
 
-from continuity.acknowledgement import acknowledge
+from continuity.acknowledgement import acknowledge, acknowledge_expendable
 from continuity.deployment import Deployment
 from continuity.network import Subnets
 from continuity.postgres import (
@@ -88,6 +88,7 @@ class Replica(Construct):
                 **unprotected(deployment),
             },
         )
+        acknowledge_expendable(self.instance, deployment, "data-without-deletion-protection")
         self.connection = DatabaseConnection(
             host=self.instance.attr_endpoint_address,
             port=self.instance.attr_endpoint_port,

@@ -8,7 +8,7 @@ from aws_cdk import aws_cognito as cognito
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from continuity.acknowledgement import acknowledge
+from continuity.acknowledgement import acknowledge, acknowledge_expendable
 from continuity.deployment import Deployment
 from continuity.function import PythonFunction
 
@@ -52,6 +52,7 @@ class DeviceUserPool(Construct):
             deletion_protection=not deployment.destroyable,
             removal_policy=deployment.keep,
         )
+        acknowledge_expendable(pool, deployment, "data-without-deletion-protection")
         acknowledge(
             pool,
             {

@@ -7,6 +7,7 @@ from aws_cdk import aws_backup as backup
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from continuity.acknowledgement import acknowledge_expendable
 from continuity.deployment import Deployment
 from continuity.keys import encryption_key
 from recovery import objectives
@@ -53,3 +54,4 @@ class LockedVault(Construct):
             ),
             removal_policy=deployment.keep,
         )
+        acknowledge_expendable(self.vault, deployment)

@@ -114,7 +114,7 @@ def _hold(site: Site, settings: GuardSettings) -> dict[str, Any]:
         report = site.fence()
         logger.warning("another region is primary: fenced", extra={"epoch": epoch.number, "report": as_payload(report)})
         fenced = report.database is not None
-    publish(settings, {"GuardFenced": (COUNT, int(fenced))})
+    publish(settings, {"GuardTurns": (COUNT, 1), "GuardFenced": (COUNT, int(fenced))})
     return {"epoch": epoch.number, "primary": epoch.region, "fenced": fenced}
 
 

@@ -46,7 +46,7 @@ ALARMS = (
         clock="rpo",
         cause="guard",
         stands="both",
-        metric=Metric.own("GuardFenced", statistic="SampleCount", period=_MINUTE),
+        metric=Metric.own("GuardTurns", statistic="Sum", period=_MINUTE),
         below=1,
         periods=_SILENT_MINUTES,
         missing=Missing.alarming("a guard that cannot read the epochs reports nothing"),

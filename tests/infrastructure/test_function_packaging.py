@@ -65,6 +65,11 @@ def test_staged_code_carries_the_questions_about_the_rows() -> None:
     assert {path.name for path in (folder / "recovery/invariants").iterdir()} == packaged
 
 
+def test_staged_code_leaves_the_rules_over_templates_behind() -> None:
+    folder, _ = lambda_code.staged_code()
+    assert not (folder / "recovery" / "guards").exists()
+
+
 def test_staged_code_carries_the_templates_of_its_pages() -> None:
     folder, _ = lambda_code.staged_code()
     assert (folder / "recovery" / "evidence" / "page.html.j2").is_file()

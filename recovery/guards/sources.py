@@ -1,0 +1,11 @@
+"""Where AWS documents what the rules rest on."""
+
+BACKUP = "https://docs.aws.amazon.com/aws-backup/latest/devguide/"
+RDS = "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/"
+S3 = "https://docs.aws.amazon.com/AmazonS3/latest/userguide/"
+CLOUDFORMATION = "https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/"
+CLOUDWATCH = "https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/"
+ECS = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/"
+IAM = "https://docs.aws.amazon.com/IAM/latest/UserGuide/"
+LAMBDA = "https://docs.aws.amazon.com/lambda/latest/dg/"
+EVENTBRIDGE = "https://docs.aws.amazon.com/eventbridge/latest/userguide/"
