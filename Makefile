@@ -1,6 +1,6 @@
 # Two commands matter: `make drill` executes every promise once, `make test` checks everything. Both do all the set-up.
 .DEFAULT_GOAL := help
-.PHONY: help install drill drill-all lab damage clean-restores bench bench-device device-faults test lint format types contracts pytest synth snapshots lock clean
+.PHONY: help install drill drill-all lab cost damage clean-restores bench bench-device device-faults test lint format types contracts pytest synth snapshots lock clean
 SHELL := /bin/bash
 
 PYTHON ?= python3
@@ -37,6 +37,9 @@ drill-all: install ## kill an instance fifty times, roll back, restore, lose a r
 
 lab: install ## keep a lab running to explore
 	@$(BIN)/python -m lab start
+
+cost: synth ## what each environment costs a month; docs/cost.md
+	@$(BIN)/dr cost --templates cdk.out --page docs/cost.md
 
 damage: install ## damage restored clusters in every way we know; each has to be found
 	@$(BIN)/python -m lab damage
