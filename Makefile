@@ -75,8 +75,8 @@ pytest: install ## unit, template, snapshot, nag, cfn-lint and lab tests, with c
 synth: install ## dev, staging and prod into cdk.out/, without credentials or network
 	@cdk synth --quiet --output cdk.out
 
-snapshots: install ## accept the templates as they are now; review the diff
-	@UPDATE_SNAPSHOTS=1 $(BIN)/pytest -q tests/infrastructure/test_snapshots.py
+snapshots: install ## accept the templates and the pages made from them as they are now; review the diff
+	@UPDATE_SNAPSHOTS=1 $(BIN)/pytest -q tests/infrastructure/test_snapshots.py tests/infrastructure/test_traceability.py tests/infrastructure/test_cost.py
 
 format: install ## format the code
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .

@@ -13,6 +13,7 @@ from constructs import Construct
 from continuity.alarm_topic import AlarmTopic
 from continuity.announcements import Announcements
 from continuity.api_service import ApiService, Image, PublicName, Scale
+from continuity.audit import BackupAudit, vault_controls
 from continuity.buckets import EvidenceStore
 from continuity.deployment import Deployment
 from continuity.device_signals import DeviceSignals
@@ -50,6 +51,7 @@ class RecoveryStandbyStack(RegionalStack):
         alarm_emails: Sequence[str],
         device_api: apigateway.HttpApi,
         serving: bool,
+        audited: bool,
     ) -> None:
         super().__init__(scope, id, deployment=deployment, region=region)
         names = deployment.names
@@ -119,6 +121,15 @@ class RecoveryStandbyStack(RegionalStack):
             protected_resource_arn="*",
             evidence=evidence,
         )
+        if audited:
+            BackupAudit(
+                self,
+                "Audit",
+                deployment=deployment,
+                label="recovery",
+                controls=vault_controls(names.recovery_vault_name),
+                job_reports=["RESTORE_JOB_REPORT"],
+            )
 
         signals = Signals(self, "Signals", deployment=deployment, topic=topic)
         if serving:
