@@ -70,6 +70,9 @@ class Runs:
 @app.command()
 def main(
     runs: Annotated[int, typer.Option(min=1, help="Runs of each contender; their median counts.")] = 3,
+    python: Annotated[
+        str, typer.Option(help="An interpreter of the version that the layer's wheels are for.")
+    ] = IMPORTS_PYTHON,
     out: Annotated[Path | None, typer.Option(help="The page to write.", show_default=False)] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Answer with one JSON object.")] = False,
 ) -> None:
@@ -81,7 +84,7 @@ def main(
         facts["contenders"], assembly = race(folder, runs)
         facts["resources"], facts["stacks"] = _count(assembly)
         facts["assets"] = _assets(assembly)
-        facts["imports"] = imports(assembly, runs)
+        facts["imports"] = imports(assembly, runs, python)
     facts["load_after"] = round(os.getloadavg()[0], 1)
     page = render(facts)
     if out is not None:
@@ -166,13 +169,12 @@ def _assets(assembly: Path) -> dict[str, Any]:
     return found
 
 
-def imports(assembly: Path, runs: int) -> dict[str, Any]:
+def imports(assembly: Path, runs: int, python: str) -> dict[str, Any]:
     """Processor seconds of importing each handler, and boto3 alone, with the wheels of the layer and without bytecode.
 
     Needs Python of the layer's version; without it nothing is measured.
     """
-    python = which(IMPORTS_PYTHON)
-    if python is None or subprocess.run([python, "--version"], capture_output=True, check=False).returncode:
+    if which(python) is None or subprocess.run([python, "--version"], capture_output=True, check=False).returncode:
         return {}
     assets = _assets(assembly)
     layer, code = Path(assets["layer"]["folder"]) / "python", Path(assets["code"]["folder"])

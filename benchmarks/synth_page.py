@@ -35,8 +35,8 @@ def render(facts: Mapping[str, Any]) -> str:
         f" the rival {jsii:.1f} s are left for Python, jsii, constructs of a higher level and assets.",
         "",
         "The rival is JavaScript on the same aws-cdk-lib: it makes every resource of our templates as a bare"
-        " CfnResource, with no construct that works anything out, no assets and no plugins. What a TypeScript app with the"
-        " same constructs takes is unmeasured: writing all of ours twice is not small, and was not done.",
+        " CfnResource, with no construct that works anything out, no assets and no plugins. What a TypeScript app with"
+        " the same constructs takes is unmeasured: writing all of ours twice is not small, and was not done.",
         "",
         "## What the functions weigh",
         "",
