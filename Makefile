@@ -1,6 +1,6 @@
 # Two commands matter: `make drill` executes every promise once, `make test` checks everything. Both do all the set-up.
 .DEFAULT_GOAL := help
-.PHONY: help install drill drill-all lab damage clean-restores bench bench-device bench-failover device-faults docs architecture test lint format types contracts pytest synth snapshots lock clean
+.PHONY: help install drill drill-all lab cost damage clean-restores bench bench-device bench-failover bench-synth device-faults docs architecture test lint format types contracts pytest synth snapshots lock clean
 SHELL := /bin/bash
 
 PYTHON ?= python3
@@ -38,6 +38,9 @@ drill-all: install ## kill an instance fifty times, roll back, restore, lose a r
 lab: install ## keep a lab running to explore
 	@$(BIN)/python -m lab start
 
+cost: synth ## what each environment costs a month; docs/cost.md
+	@$(BIN)/dr cost --templates cdk.out --page docs/cost.md
+
 damage: install ## damage restored clusters in every way we know; each has to be found
 	@$(BIN)/python -m lab damage
 
@@ -52,6 +55,9 @@ bench-device: install ## whole device backups, against sqlite3 .backup | zstd | 
 
 bench-failover: install ## what the failover machine costs above a bare promotion, step by step, in the lab
 	@$(BIN)/python -m benchmarks.failover --out docs/benchmarks/failover.md
+
+bench-synth: install ## synthesis against an empty app and one in JavaScript; sizes and imports of the functions
+	@$(BIN)/python -m benchmarks.synth --out docs/benchmarks/synth.md
 
 device-faults: install ## a thousand backups under a writer, and kills at random moments; takes a quarter of an hour
 	@$(BIN)/python -m benchmarks.device_faults --copies 1000 --kills 1000 --out docs/benchmarks/device-faults.md
@@ -75,8 +81,8 @@ pytest: install ## unit, template, snapshot, nag, cfn-lint and lab tests, with c
 synth: install ## dev, staging and prod into cdk.out/, without credentials or network
 	@cdk synth --quiet --output cdk.out
 
-snapshots: install ## accept the templates and messages as they are now; review the diff
-	@UPDATE_SNAPSHOTS=1 $(BIN)/pytest -q tests/infrastructure/test_snapshots.py tests/recovery/alarms/test_golden.py tests/infrastructure/test_guards_page.py
+snapshots: install ## accept the templates, messages and pages made from them as they are now; review the diff
+	@UPDATE_SNAPSHOTS=1 $(BIN)/pytest -q tests/infrastructure/test_snapshots.py tests/recovery/alarms/test_golden.py tests/infrastructure/test_guards_page.py tests/infrastructure/test_traceability.py tests/infrastructure/test_cost.py
 
 docs: install ## the documentation site, into build/site
 	@$(BIN)/python -m documentation site

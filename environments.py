@@ -46,8 +46,9 @@ class Environment:
     ``sign_in`` devices sign in at a user pool of the deployment. ``active_region`` is where the application serves:
     change it after a failover, so that no later deploy undoes the failover. The ``optional_checks`` of a restore may be
     left not proven, where an extension cannot be had, say; what fails is never excused. ``fault_experiments`` deploys
-    templates that break the primary on purpose, for whoever starts one. All environments have the two regions of
-    :mod:`recovery.names`, for the commands have to find them while nothing answers
+    templates that break the primary on purpose, for whoever starts one. What is ``audited`` needs an AWS Config
+    recorder in both regions, which an account has once for everything (docs/compliance.md). All environments have the
+    two regions of :mod:`recovery.names`, for the commands have to find them while nothing answers
     (docs/decisions/0033-the-same-two-regions-everywhere.md).
     """
 
@@ -71,6 +72,7 @@ class Environment:
     evidence_retention_days: int = 90
     optional_checks: tuple[str, ...] = ()
     fault_experiments: bool = False
+    audited: bool = False
     bundle_lambda_dependencies: bool = True
     destroyable: bool = False
     account_must_be_explicit: bool = False
@@ -160,6 +162,7 @@ DEV = Environment(
 STAGING = Environment(
     name="staging",
     fault_experiments=True,
+    audited=True,
     database=Database(instance_class="db.t4g.large"),
     service=Service(image="unreleased"),
     alarm_emails=(ON_CALL,),
@@ -167,6 +170,7 @@ STAGING = Environment(
 )
 PROD = Environment(
     name="prod",
+    audited=True,
     database=Database(instance_class="db.m7g.large"),
     service=Service(image="unreleased"),
     alarm_emails=(ON_CALL,),

@@ -8,6 +8,7 @@ from rich.text import Text
 
 from operations import drill, evidence
 from operations.arguments import Dsn, Json
+from operations.cost.command import cost
 from operations.failover import failback, failover
 from operations.guard import guard
 from operations.proof import manifest, verify
@@ -71,6 +72,7 @@ def heartbeat(dsn: Dsn, as_json: Json = False) -> None:
 app.command()(manifest)
 app.command()(verify)
 app.command()(recovery_points)
+app.command()(cost)
 app.command()(rollback)
 app.command()(restore)
 app.command()(status)

@@ -217,6 +217,14 @@ class Names:
         """The name under which a person or a service finds an alarm."""
         return f"{self.prefix}-{subject}"
 
+    def framework_name(self, vault: str) -> str:
+        """Of AWS Backup Audit Manager, which takes letters, digits and underscores and a letter first, at most 256."""
+        return f"duskspendr_{self.environment}_{vault}_vault"
+
+    def report_plan_name(self, vault: str, template: str) -> str:
+        """The daily report of one template; the same characters."""
+        return f"{self.framework_name(vault)}_{template.lower()}"
+
     def restore_testing_plan_name(self, vault: str) -> str:
         """AWS Backup takes only letters, digits and underscores here, at most 50."""
         return f"duskspendr_{self.environment}_{vault}_restore_test"

@@ -4,6 +4,7 @@ from aws_cdk import CfnOutput, Duration
 from aws_cdk import aws_ec2 as ec2
 from constructs import Construct
 
+from continuity.audit import BackupAudit, plan_controls, vault_controls
 from continuity.buckets import EvidenceStore
 from continuity.deployment import Deployment
 from continuity.snapshots import SnapshotPlan
@@ -14,7 +15,7 @@ from stacks.regional_stack import RegionalStack
 
 
 class BackupStack(RegionalStack):
-    """The primary vault, the plan that fills it, and the restore test of what lies in it."""
+    """The primary vault, the plan that fills it, the restore test of what lies in it, and AWS's own audit of that."""
 
     def __init__(
         self,
@@ -30,6 +31,7 @@ class BackupStack(RegionalStack):
         start_window: Duration,
         completion_window: Duration,
         retention: Duration,
+        audited: bool,
     ) -> None:
         super().__init__(scope, id, deployment=deployment, region=region)
         names = deployment.names
@@ -57,6 +59,18 @@ class BackupStack(RegionalStack):
             protected_resource_arn=names.instance_arn,
             evidence=evidence,
         )
+        if audited:
+            BackupAudit(
+                self,
+                "Audit",
+                deployment=deployment,
+                label="primary",
+                controls=[
+                    *plan_controls(environment=names.environment, copy_region=names.recovery_region),
+                    *vault_controls(names.primary_vault_name),
+                ],
+                job_reports=["BACKUP_JOB_REPORT", "COPY_JOB_REPORT", "RESTORE_JOB_REPORT"],
+            )
         CfnOutput(self, "PlanId", value=snapshots.plan.backup_plan_id)
         CfnOutput(self, "VaultName", value=vault.backup_vault_name)
         self.proof.name_outputs(self)

@@ -111,6 +111,7 @@ class RecoveryStage(Stage):
             start_window=_duration(e.snapshots.start_window.total_seconds()),
             completion_window=_duration(e.snapshots.completion_window.total_seconds()),
             retention=Duration.days(e.snapshots.retention_days),
+            audited=e.audited,
         )
         application = ApplicationStack(
             self,
@@ -166,6 +167,7 @@ class RecoveryStage(Stage):
             protected_keys=foundation.protected_keys,
             device_api=foundation.device_api,
             serving=e.serves_from_recovery,
+            audited=e.audited,
         )
         for stack in (network, database, backup, application, devices, observability):
             stack.add_stack_dependency(foundation)

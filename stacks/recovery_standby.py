@@ -12,6 +12,7 @@ from constructs import Construct
 
 from continuity.announcements import Announcements
 from continuity.api_service import ApiService, Image, PublicName, Scale
+from continuity.audit import BackupAudit, vault_controls
 from continuity.buckets import EvidenceStore
 from continuity.dashboard import ContinuityDashboard
 from continuity.deployment import Deployment
@@ -56,6 +57,7 @@ class RecoveryStandbyStack(RegionalStack):
         protected_keys: Sequence[kms.IKey],
         device_api: apigateway.HttpApi,
         serving: bool,
+        audited: bool,
     ) -> None:
         super().__init__(scope, id, deployment=deployment, region=region)
         names = deployment.names
@@ -123,6 +125,15 @@ class RecoveryStandbyStack(RegionalStack):
             protected_resource_arn="*",
             evidence=evidence,
         )
+        if audited:
+            BackupAudit(
+                self,
+                "Audit",
+                deployment=deployment,
+                label="recovery",
+                controls=vault_controls(names.recovery_vault_name),
+                job_reports=["RESTORE_JOB_REPORT"],
+            )
 
         RegionMeasures(
             self,

@@ -19,14 +19,14 @@ def acknowledge_template(construct: IConstruct, rule: str, reason: str) -> None:
 
 def acknowledge(construct: IConstruct, reasons: Mapping[str, str]) -> None:
     """Acknowledge findings of cdk-nag, named by rule or rule[finding], on ``construct`` and what it contains."""
-    for rule, reason in reasons.items():
-        Validations.of(construct).acknowledge(Acknowledgment(id=f"AwsSolutions-{rule}", reason=reason))
+    acknowledgments = (Acknowledgment(id=f"AwsSolutions-{rule}", reason=reason) for rule, reason in reasons.items())
+    Validations.of(construct).acknowledge(*acknowledgments)
 
 
 def acknowledge_guards(construct: IConstruct, reasons: Mapping[str, str]) -> None:
     """Acknowledge findings of the guards (docs/guards.md), named by rule, on ``construct`` and what it contains."""
-    for rule, reason in reasons.items():
-        Validations.of(construct).acknowledge(Acknowledgment(id=f"{NAMESPACE}::{rule}", reason=reason))
+    acknowledgments = (Acknowledgment(id=f"{NAMESPACE}::{rule}", reason=reason) for rule, reason in reasons.items())
+    Validations.of(construct).acknowledge(*acknowledgments)
 
 
 def acknowledge_expendable(construct: IConstruct, deployment: Deployment, *rules: str) -> None:

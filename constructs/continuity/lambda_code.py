@@ -48,8 +48,14 @@ def staged_code() -> tuple[Path, str]:
 
 
 def place(staging: Path, target: Path) -> None:
-    """Move ``staging`` to ``target``, or drop it when another process was first."""
+    """Move ``staging`` to ``target``, or drop it when another process was first.
+
+    Modes are part of the archive that the CDK makes of it: they are set, whatever this machine's umask is. Times are
+    not; the CDK writes one of its own.
+    """
     staging.chmod(0o755)
+    for path in staging.rglob("*"):
+        path.chmod(0o755 if path.is_dir() else 0o644)
     try:
         os.rename(staging, target)  # noqa: PTH104 - Path.rename would read the same and hide the atomicity we need
     except OSError:

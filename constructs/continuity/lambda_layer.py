@@ -17,6 +17,26 @@ CONSTRAINTS = ROOT / "constraints.txt"
 PYTHON_VERSION = "3.13"
 # Lambda's Python 3.13 runs on Amazon Linux 2023 (glibc 2.34), which takes wheels of both kinds.
 PLATFORMS = ("manylinux2014_x86_64", "manylinux_2_28_x86_64")
+# botocore describes every service of AWS in half of the layer's bytes: these are what the functions ask, and STS, by
+# which botocore itself may sign in. A test compares.
+SERVICES = (
+    "application-autoscaling",
+    "backup",
+    "cognito-idp",
+    "dynamodb",
+    "ec2",
+    "ecr",
+    "ecs",
+    "events",
+    "kms",
+    "lambda",
+    "rds",
+    "route53",
+    "s3",
+    "secretsmanager",
+    "sns",
+    "sts",
+)
 # Written by pip with paths or times of this machine; nothing reads them at run time.
 _MACHINE_FILES = ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json")
 
@@ -39,8 +59,7 @@ def layer_folder() -> Path | None:
     wanted = requirements()
     if not wanted:
         return None
-    recipe = "\n".join([*wanted, CONSTRAINTS.read_text(), PYTHON_VERSION, *PLATFORMS])
-    target = BUILD / f"lambda-layer-{hashlib.sha256(recipe.encode()).hexdigest()[:16]}"
+    target = BUILD / f"lambda-layer-{layer_digest()[:16]}"
     if not target.exists():
         BUILD.mkdir(exist_ok=True)
         staging = Path(tempfile.mkdtemp(dir=BUILD))
@@ -51,6 +70,12 @@ def layer_folder() -> Path | None:
             raise
         place(staging, target)
     return target
+
+
+def layer_digest() -> str:
+    """Of what the layer is built from: every version is pinned, so what is built follows from it."""
+    recipe = "\n".join([*requirements(), CONSTRAINTS.read_text(), PYTHON_VERSION, *PLATFORMS, *SERVICES])
+    return hashlib.sha256(recipe.encode()).hexdigest()
 
 
 def _install(folder: Path) -> None:
@@ -67,6 +92,9 @@ def _install(folder: Path) -> None:
     for metadata in folder.glob("*.dist-info"):
         for name in _MACHINE_FILES:
             (metadata / name).unlink(missing_ok=True)
+    for service in (folder / "botocore" / "data").glob("*/"):
+        if service.name not in SERVICES:
+            shutil.rmtree(service)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""What a deployment costs a month, read off its templates and a dated table of prices."""
