@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from operations import drill, evidence
+from operations import drill, evidence, migrate
 from operations.arguments import Dsn, Json
 from operations.failover import failback, failover
 from operations.proof import manifest, verify
@@ -75,5 +75,6 @@ app.command()(restore)
 app.command()(status)
 app.add_typer(drill.app, name="drill")
 app.add_typer(evidence.app, name="evidence")
+app.add_typer(migrate.app, name="migrate")
 app.add_typer(failover, name="failover")
 app.add_typer(failback, name="failback")
