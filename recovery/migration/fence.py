@@ -13,7 +13,7 @@ from psycopg.sql import SQL, Identifier
 
 from recovery.database import Connection, row
 from recovery.migration.ends import End
-from recovery.migration.tables import moved_tables, named
+from recovery.migration.tables import fenced_tables, named
 
 TRIGGER = "continuity_fence"
 _SETTING = "default_transaction_read_only"
@@ -44,7 +44,7 @@ def lock_tables(connection: Connection) -> None:
 
     Raises psycopg.errors.LockNotAvailable after the session's lock_timeout.
     """
-    tables = moved_tables(connection)
+    tables = fenced_tables(connection)
     if tables:
         # One statement, in one order: two who freeze cannot wait for each other.
         connection.execute(SQL("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE").format(named(tables)))
@@ -53,7 +53,7 @@ def lock_tables(connection: Connection) -> None:
 def put_triggers(connection: Connection) -> None:
     """Put the trigger on every table. It lets everything pass until the end is fenced."""
     connection.execute(_FUNCTION)
-    for table in moved_tables(connection):
+    for table in fenced_tables(connection):
         connection.execute(
             SQL(
                 "CREATE OR REPLACE TRIGGER {} BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON {}"
@@ -82,6 +82,6 @@ def end_sessions(connection: Connection, *, but: str) -> int:
 
 def remove_triggers(connection: Connection) -> None:
     """Take the triggers and their function away."""
-    for table in moved_tables(connection):
+    for table in fenced_tables(connection):
         connection.execute(SQL("DROP TRIGGER IF EXISTS {} ON {}").format(Identifier(TRIGGER), table.identifier))
     connection.execute("DROP FUNCTION IF EXISTS continuity.refuse_writes()")

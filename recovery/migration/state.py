@@ -31,6 +31,7 @@ class Verified(BaseModel):
 class Migration(BaseModel):
     """A migration under way. ``source`` and ``target`` are identities; a cutover swaps them, for it can go back.
 
+    ``turn`` counts the directions it had.
     ``made_schema`` are the identities of the ends in which ``start`` made the schema continuity. ``cut_over_at`` is
     when the source last changed.
     """
@@ -44,9 +45,29 @@ class Migration(BaseModel):
     target_place: str
     started_at: datetime
     step: Step = "schema"
+    turn: int = 1
     made_schema: tuple[str, ...] = ()
     verified: Verified | None = None
     cut_over_at: datetime | None = None
+
+    @property
+    def key(self) -> str:
+        """What the objects of this direction are named after."""
+        return f"{self.id}_{self.turn}"
+
+    def turned(self, at: datetime) -> "Migration":
+        """The same migration once the target serves."""
+        return self.model_copy(
+            update={
+                "source": self.target,
+                "target": self.source,
+                "source_place": self.target_place,
+                "target_place": self.source_place,
+                "turn": self.turn + 1,
+                "verified": None,
+                "cut_over_at": at,
+            }
+        )
 
 
 def read_migration(connection: Connection) -> Migration | None:

@@ -6,6 +6,8 @@ from psycopg.sql import SQL, Composable, Identifier
 
 from recovery.database import Connection, rows
 
+MARKER = "continuity.migration_marker"
+
 # Also of continuity: the pulse and the epoch are the database's own.
 MOVED = SQL("""
     c.relpersistence = 'p' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
@@ -44,6 +46,11 @@ class MovedTable:
 def moved_tables(connection: Connection) -> list[MovedTable]:
     """Every table that moves, partitions and their parents each by itself."""
     return [MovedTable(each["schema"], each["name"], each["part"], each["bytes"]) for each in rows(connection, _TABLES)]
+
+
+def fenced_tables(connection: Connection) -> list[MovedTable]:
+    """Those that the application writes: all but our own marker, which the freeze itself writes."""
+    return [each for each in moved_tables(connection) if each.label != MARKER]
 
 
 def named(tables: list[MovedTable]) -> Composable:

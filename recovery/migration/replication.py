@@ -1,0 +1,171 @@
+"""Publication, role, slots and subscription: what logical replication is set up with, made and taken away.
+
+Every step looks first whether it has been done, so that it can be repeated after any crash.
+"""
+
+import secrets
+import time
+from collections.abc import Callable
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.sql import SQL, Identifier, Literal
+
+from recovery.database import Connection, row, rows
+from recovery.migration.ends import End
+from recovery.migration.tables import moved_tables, named
+
+PUBLICATION = "continuity_migration"
+ROLE = "continuity_migration"
+# Of the whole server, which other migrations may share: the names of slots have the database in them.
+SLOT_PREFIX = "continuity_move_"
+CHANGES_PREFIX = "continuity_changes_"
+PATIENCE_SECONDS = 30.0
+
+
+def slot_name(migration: str) -> str:
+    """The slot that the subscription reads."""
+    return f"{SLOT_PREFIX}{migration}"
+
+
+def changes_slot_name(migration: str) -> str:
+    """The slot that says what changed since the last verification."""
+    return f"{CHANGES_PREFIX}{migration}"
+
+
+def publish(end: End) -> None:
+    """Publish every table that moves, partitions through their parents."""
+    if rows(end.connection, "SELECT 1 FROM pg_publication WHERE pubname = %s", (PUBLICATION,)):
+        return
+    tables = [each for each in moved_tables(end.connection) if not each.part]
+    what = SQL("FOR TABLE {}").format(named(tables)) if tables else SQL("")
+    end.connection.execute(
+        SQL("CREATE PUBLICATION {} {} WITH (publish_via_partition_root = true)").format(Identifier(PUBLICATION), what)
+    )
+
+
+def role_for(end: End, migration: str) -> str:
+    """Give the role that the other server signs in with a new password; the connection string for it.
+
+    It may read and replicate, and is this migration's own, so that no subscription holds the password of an owner.
+    """
+    connection, name, password = end.connection, Identifier(f"{ROLE}_{migration}"), secrets.token_urlsafe(24)
+    facts = row(
+        connection,
+        "SELECT to_regrole(%s) IS NOT NULL AS present, to_regrole('rds_replication') IS NOT NULL AS rds,"
+        " (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) AS super",
+        (name.as_string(connection),),
+    )
+    rights = "" if facts["rds"] else " REPLICATION" + (" BYPASSRLS" if facts["super"] else "")
+    with connection.transaction():
+        # Neither a log of statements nor its errors may show the password.
+        connection.execute("SET LOCAL log_statement = 'none'") if facts["super"] else None
+        verb = SQL("ALTER" if facts["present"] else "CREATE")
+        connection.execute(
+            SQL("{} ROLE {} LOGIN{} PASSWORD {}").format(verb, name, SQL(rights), Literal(_scram(connection, password)))
+        )
+        connection.execute(SQL("GRANT pg_read_all_data TO {}").format(name))
+        if facts["rds"]:
+            connection.execute(SQL("GRANT rds_replication TO {}").format(name))
+    parameters = dict(conninfo_to_dict(end.dsn)) | {"user": f"{ROLE}_{migration}", "password": password}
+    for ours in ("application_name", "options", "passfile"):
+        parameters.pop(ours, None)
+    return make_conninfo("", **parameters, connect_timeout=10)
+
+
+def _scram(connection: Connection, password: str) -> str:
+    """The password as the server keeps it, so that it never sees the plain one."""
+    encrypted = connection.pgconn.encrypt_password(password.encode(), b"", b"scram-sha-256")
+    return encrypted.decode()
+
+
+def make_slot(end: End, name: str) -> None:
+    """Make a logical slot, which waits for the transactions that are writing now. Raises psycopg.Error."""
+    if not rows(end.connection, "SELECT 1 FROM pg_replication_slots WHERE slot_name = %s", (name,)):
+        end.connection.execute("SELECT pg_create_logical_replication_slot(%s, 'pgoutput')", (name,))
+
+
+def subscribe(connection: Connection, end: End, publisher: str, migration: str, *, copy: bool) -> None:
+    """Follow the publication at ``publisher``, through the slot that is there. May stand in a transaction."""
+    if subscription_of(end, migration) is not None:
+        return
+    connection.execute(
+        SQL("CREATE SUBSCRIPTION {} CONNECTION {} PUBLICATION {} WITH ({})").format(
+            Identifier(slot_name(migration)),
+            Literal(publisher),
+            Identifier(PUBLICATION),
+            SQL("create_slot = false, slot_name = {}, copy_data = {}, enabled = true").format(
+                Literal(slot_name(migration)), SQL("true" if copy else "false")
+            ),
+        )
+    )
+
+
+def subscription_of(end: End, migration: str) -> int | None:
+    """The subscription's number; None where there is none."""
+    found = rows(
+        end.connection,
+        "SELECT oid::bigint AS oid FROM pg_subscription WHERE subname = %s AND subdbid ="
+        " (SELECT oid FROM pg_database WHERE datname = current_database())",
+        (slot_name(migration),),
+    )
+    return found[0]["oid"] if found else None
+
+
+def unsubscribe(connection: Connection, migration: str) -> None:
+    """Stop following, and leave the slot to :func:`drop_slots`: its server need not answer."""
+    name = Identifier(slot_name(migration))
+    if rows(
+        connection,
+        "SELECT 1 FROM pg_subscription WHERE subname = %s AND subdbid = (SELECT oid FROM pg_database"
+        " WHERE datname = current_database())",
+        (slot_name(migration),),
+    ):
+        connection.execute(SQL("ALTER SUBSCRIPTION {} DISABLE").format(name))
+        connection.execute(SQL("ALTER SUBSCRIPTION {} SET (slot_name = NONE)").format(name))
+        connection.execute(SQL("DROP SUBSCRIPTION {}").format(name))
+
+
+def drop_slots(connection: Connection, patterns: list[str]) -> None:
+    """Drop this database's slots of names like these, whoever still reads them. Raises psycopg.Error."""
+
+    def dropped() -> bool:
+        found = rows(
+            connection,
+            "SELECT slot_name AS name, active_pid AS pid FROM pg_replication_slots"
+            " WHERE slot_name LIKE ANY(%s) AND database = current_database()",
+            (patterns,),
+        )
+        for each in found:
+            if each["pid"] is not None:
+                connection.execute("SELECT pg_terminate_backend(%s)", (each["pid"],))
+                continue
+            try:
+                connection.execute("SELECT pg_drop_replication_slot(%s)", (each["name"],))
+            except (psycopg.errors.ObjectInUse, psycopg.errors.UndefinedObject):
+                continue  # somebody came, or it was gone first
+        return not found
+
+    wait_until(dropped, "the slots to be free", seconds=PATIENCE_SECONDS)
+
+
+def drop_publisher(end: End, migration: str) -> None:
+    """Take the publication and the role away."""
+    connection, name = end.connection, Identifier(f"{ROLE}_{migration}")
+    connection.execute(SQL("DROP PUBLICATION IF EXISTS {}").format(Identifier(PUBLICATION)))
+    if rows(connection, "SELECT 1 FROM pg_roles WHERE rolname = %s", (f"{ROLE}_{migration}",)):
+        connection.execute(SQL("DROP ROLE {}").format(name))
+
+
+def as_like(name: str) -> str:
+    """A name as a pattern of LIKE that only it fits."""
+    return name.replace("\\", "\\\\").replace("_", "\\_").replace("%", "\\%")
+
+
+def wait_until(done: Callable[[], bool], what: str, *, seconds: float, pause_seconds: float = 0.05) -> None:
+    """Look until it is so. Raises TimeoutError."""
+    deadline = time.monotonic() + seconds
+    while not done():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"waited {seconds:.0f} s for {what}, and it did not come")
+        time.sleep(pause_seconds)
