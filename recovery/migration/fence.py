@@ -9,13 +9,18 @@ Triggers of the ordinary kind do not fire for logical replication, so that the f
 by default: new sessions see it, and libpq's target_session_attrs=read-write finds the end that serves by it.
 """
 
+import time
+
+import psycopg
 from psycopg.sql import SQL, Identifier
 
 from recovery.database import Connection, row
 from recovery.migration.ends import End
-from recovery.migration.tables import fenced_tables, named
+from recovery.migration.tables import fenced_tables
 
 TRIGGER = "continuity_fence"
+# How long one attempt to lock waits for one table: shorter than the server's deadlock_timeout, a second by default.
+ATTEMPT_MILLISECONDS = 100
 _SETTING = "default_transaction_read_only"
 
 _FUNCTION = """
@@ -39,15 +44,31 @@ WHERE a.datname = current_database() AND a.pid <> pg_backend_pid() AND a.backend
 """
 
 
-def lock_tables(connection: Connection) -> None:
+def lock_tables(connection: Connection, *, seconds: float) -> None:
     """In the transaction that is open: wait for the writers under way, and let no other begin. Readers go on.
 
-    Raises psycopg.errors.LockNotAvailable after the session's lock_timeout.
+    A writer that holds one table may want another that we hold. Whoever waits longer than an attempt lets go of
+    everything, long before the server would look for a deadlock and end somebody's transaction, and begins the next
+    attempt with the table it waited for: so it finds the order that the application locks in.
+
+    Raises psycopg.errors.LockNotAvailable after ``seconds``.
     """
     tables = fenced_tables(connection)
-    if tables:
-        # One statement, in one order: two who freeze cannot wait for each other.
-        connection.execute(SQL("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE").format(named(tables)))
+    deadline = time.monotonic() + seconds
+    while True:
+        waited_for = None
+        try:
+            with connection.transaction():
+                connection.execute("SELECT set_config('lock_timeout', %s, true)", (f"{ATTEMPT_MILLISECONDS}",))
+                for waited_for in tables:
+                    connection.execute(SQL("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE").format(waited_for.identifier))
+        except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
+            if time.monotonic() > deadline or waited_for is None:
+                raise
+            tables.remove(waited_for)
+            tables.insert(0, waited_for)
+        else:
+            return
 
 
 def put_triggers(connection: Connection) -> None:
@@ -68,11 +89,10 @@ def fence(end: End, connection: Connection, message: str) -> None:
     connection.execute(SQL("ALTER DATABASE {} SET {} = on").format(Identifier(end.database), SQL(_SETTING)))
 
 
-def release(end: End) -> None:
-    """Let everybody write. Waits for nobody: the triggers stay, and let everything pass."""
-    with end.connection.transaction():
-        end.connection.execute("UPDATE continuity.migration SET fenced = false")
-        end.connection.execute(SQL("ALTER DATABASE {} RESET {}").format(Identifier(end.database), SQL(_SETTING)))
+def release_in(end: End, connection: Connection) -> None:
+    """Let everybody write from the commit on. Waits for nobody: the triggers stay, and let everything pass."""
+    connection.execute("UPDATE continuity.migration SET fenced = false, fence_message = NULL")
+    connection.execute(SQL("ALTER DATABASE {} RESET {}").format(Identifier(end.database), SQL(_SETTING)))
 
 
 def end_sessions(connection: Connection, *, but: str) -> int:

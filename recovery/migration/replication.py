@@ -85,7 +85,9 @@ def make_slot(end: End, name: str) -> None:
         end.connection.execute("SELECT pg_create_logical_replication_slot(%s, 'pgoutput')", (name,))
 
 
-def subscribe(connection: Connection, end: End, publisher: str, migration: str, *, copy: bool) -> None:
+def subscribe(
+    connection: Connection, end: End, publisher: str, migration: str, *, copy: bool, enabled: bool = True
+) -> None:
     """Follow the publication at ``publisher``, through the slot that is there. May stand in a transaction."""
     if subscription_of(end, migration) is not None:
         return
@@ -94,8 +96,8 @@ def subscribe(connection: Connection, end: End, publisher: str, migration: str, 
             Identifier(slot_name(migration)),
             Literal(publisher),
             Identifier(PUBLICATION),
-            SQL("create_slot = false, slot_name = {}, copy_data = {}, enabled = true").format(
-                Literal(slot_name(migration)), SQL("true" if copy else "false")
+            SQL("create_slot = false, slot_name = {}, copy_data = {}, enabled = {}").format(
+                Literal(slot_name(migration)), Literal(copy), Literal(enabled)
             ),
         )
     )
@@ -149,12 +151,16 @@ def drop_slots(connection: Connection, patterns: list[str]) -> None:
     wait_until(dropped, "the slots to be free", seconds=PATIENCE_SECONDS)
 
 
-def drop_publisher(end: End, migration: str) -> None:
-    """Take the publication and the role away."""
-    connection, name = end.connection, Identifier(f"{ROLE}_{migration}")
-    connection.execute(SQL("DROP PUBLICATION IF EXISTS {}").format(Identifier(PUBLICATION)))
-    if rows(connection, "SELECT 1 FROM pg_roles WHERE rolname = %s", (f"{ROLE}_{migration}",)):
-        connection.execute(SQL("DROP ROLE {}").format(name))
+def unpublish(end: End) -> None:
+    """Take the publication away."""
+    end.connection.execute(SQL("DROP PUBLICATION IF EXISTS {}").format(Identifier(PUBLICATION)))
+
+
+def drop_role(end: End, migration: str) -> None:
+    """Take the role away that the other server signed in with."""
+    name = f"{ROLE}_{migration}"
+    if rows(end.connection, "SELECT 1 FROM pg_roles WHERE rolname = %s", (name,)):
+        end.connection.execute(SQL("DROP ROLE {}").format(Identifier(name)))
 
 
 def as_like(name: str) -> str:

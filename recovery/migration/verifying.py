@@ -6,7 +6,7 @@ rows, and a snapshot of each keeps that view for as long as the comparison takes
 
 import time
 from collections.abc import Callable, Generator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 
 import psycopg
@@ -117,7 +117,7 @@ def hold_writers(connection: Connection, seconds: float) -> Generator[None]:
     """
     with connection.transaction(force_rollback=True):
         prepare_hold(connection, seconds)
-        lock_tables(connection)
+        lock_tables(connection, seconds=seconds)
         yield
 
 
@@ -139,27 +139,20 @@ def _one_point(
     for attempt in range(1, ATTEMPTS + 1):
         wait_until_near(ends, progress)
         progress("holding writers off for a moment")
-        with ends.source.again() as holder:
-            began = time.monotonic()
+        began = time.monotonic()
+        with ExitStack() as views:
             try:
-                held = hold_writers(holder, LONGEST_PAUSE_SECONDS)
-                held.__enter__()
-            except psycopg.errors.LockNotAvailable:
-                held = None
-            if held is not None:
-                try:
+                with ends.source.again() as holder, hold_writers(holder, LONGEST_PAUSE_SECONDS):
                     wait_for_marker(ends, write_marker(ends.source.connection), seconds=LONGEST_PAUSE_SECONDS)
-                except TimeoutError:
-                    held.__exit__(None, None, None)
-                    held = None
-            if held is not None:
-                with snapshot(source), snapshot(target):
+                    for each in (source, target):
+                        views.enter_context(snapshot(each))
                     position = row(source, "SELECT pg_current_wal_lsn()::text AS position")["position"]
-                    held.__exit__(None, None, None)
-                    yield position, time.monotonic() - began
-                    return
-        progress(f"attempt {attempt} of {ATTEMPTS} found no quiet moment")
-        time.sleep(REST_SECONDS)
+            except (psycopg.errors.LockNotAvailable, TimeoutError):
+                progress(f"attempt {attempt} of {ATTEMPTS} found no quiet moment")
+                time.sleep(REST_SECONDS)
+                continue
+            yield position, time.monotonic() - began
+            return
     raise RefusedError(
         f"expected a moment in which all writers could be held off for {LONGEST_PAUSE_SECONDS:g} s, found none in"
         f" {ATTEMPTS} attempts: end long transactions on the source, or try when fewer write"
