@@ -6,15 +6,16 @@ ones, for both ends are looked at as they were at one point. Between two majors 
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from datetime import UTC, datetime
+from functools import partial
+from typing import LiteralString
 
 from psycopg.sql import SQL, Composable, Identifier
 from pydantic import BaseModel, ConfigDict
 
 from recovery.buckets import Buckets
-from recovery.database import Connection, row, rows, snapshot
-from recovery.explanation import MOST_BUCKETS, RowDifference, TableDifference
+from recovery.database import Connection, row, rows, set_statement_timeout, snapshot
+from recovery.explanation import MOST_BUCKETS, Kind, RowDifference, TableDifference
 from recovery.fingerprint import Reading, bucket_of, empty_buckets, read_ranges
 from recovery.layout import Layout, layouts
 from recovery.migration.changes import Changes, Key
@@ -71,7 +72,7 @@ def compare_all(
     with ThreadPoolExecutor(2) as pool:
         for layout in tables:
             progress(layout.label)
-            expected, found = pool.map(lambda each: _buckets(each, layout, algorithm), (source, target))  # noqa: B023
+            expected, found = pool.map(partial(_buckets, layout, algorithm), (source, target))
             number += expected.total()
             faulty = expected.differing(found)
             if faulty:
@@ -79,7 +80,7 @@ def compare_all(
     return Compared(tables=len(tables), rows=number, differences=tuple(differences))
 
 
-def _buckets(connection: Connection, layout: Layout, algorithm: Algorithm) -> Buckets:
+def _buckets(layout: Layout, algorithm: Algorithm, connection: Connection) -> Buckets:
     found = empty_buckets(layout)
     reading = Reading(layout=layout, until=_UNTIL, algorithm=algorithm)
     for part in slices(connection, [layout], whole=False):
@@ -145,28 +146,26 @@ def _columns(connection: Connection, layout: Layout, where: Composable, paramete
     return {tuple(each["key"]): each["hashes"] for each in found}
 
 
-def compare_changed(ends: Ends, known: Sequence[Layout], changes: Changes, *, seconds: float) -> list[TableDifference]:
+def compare_changed(
+    source: Connection,
+    target: Connection,
+    algorithm: Algorithm,
+    known: Sequence[Layout],
+    changes: Changes,
+    *,
+    seconds: float,
+) -> list[TableDifference]:
     """Compare the rows that changed, as they are now, at both ends. Raises psycopg.Error, after ``seconds`` too."""
-    by_name = {(each.schema_name, each.table_name): each for each in known}
-    with ExitStack() as opened:
-        sides = [opened.enter_context(each.again()) for each in (ends.source, ends.target)]
-        for each in sides:
-            each.execute("SELECT set_config('statement_timeout', %s, false)", (f"{max(1, round(seconds * 1000))}",))
-            opened.enter_context(snapshot(each))
-        found = compare_all(*sides, algorithm_between(ends), only=changes.whole) if changes.whole else None
-        differences = list(found.differences) if found else []
-        with ThreadPoolExecutor(2) as pool:
-            for table, keys in changes.keys.items():
-                layout = by_name.get(table)
-                if layout is None or table in changes.whole:
-                    continue
-                wanted = [list(column) for column in zip(*keys, strict=True)]
-                one, other = pool.map(lambda each: _by_key(each, layout, wanted), sides)  # noqa: B023
-                wrong = tuple(
-                    RowDifference(kind=_kind(one.get(key), other.get(key)), key=key)
-                    for key in sorted(one.keys() | other.keys())
-                    if one.get(key) != other.get(key)
-                )
+    for each in (source, target):
+        set_statement_timeout(each, seconds)
+    with snapshot(source), snapshot(target):
+        differences: list[TableDifference] = []
+        if changes.whole:
+            differences += compare_all(source, target, algorithm, only=changes.whole).differences
+        for layout in known:
+            table = (layout.schema_name, layout.table_name)
+            if table in changes.keys and table not in changes.whole:
+                wrong = _wrong(source, target, layout, changes.keys[table])
                 if wrong:
                     differences.append(
                         TableDifference(table=layout.label, key=layout.key, buckets=0, examined=0, rows=wrong)
@@ -174,8 +173,26 @@ def compare_changed(ends: Ends, known: Sequence[Layout], changes: Changes, *, se
     return differences
 
 
-def _kind(one: int | None, other: int | None) -> "str":
-    return "lost" if other is None else "added" if one is None else "changed"
+def _wrong(source: Connection, target: Connection, layout: Layout, keys: Collection[Key]) -> tuple[RowDifference, ...]:
+    """Of the rows of these keys, those that are not the same at both ends."""
+    wanted = [list(column) for column in zip(*keys, strict=True)]
+
+    def read(connection: Connection) -> dict[Key, int]:
+        return _by_key(connection, layout, wanted)
+
+    with ThreadPoolExecutor(2) as pool:
+        one, other = pool.map(read, (source, target))
+    return tuple(
+        RowDifference(kind=_kind(one.get(key), other.get(key)), key=key)
+        for key in sorted(one.keys() | other.keys())
+        if one.get(key) != other.get(key)
+    )
+
+
+def _kind(one: int | None, other: int | None) -> Kind:
+    if other is None:
+        return "lost"
+    return "added" if one is None else "changed"
 
 
 def _by_key(connection: Connection, layout: Layout, keys: list[list[str]]) -> dict[Key, int]:
@@ -209,5 +226,5 @@ def _from(layout: Layout) -> Composable:
     return SQL("{}{}").format(only, Identifier(layout.schema_name, layout.table_name))
 
 
-def _array(template: str, names: Iterable[str]) -> Composable:
-    return SQL("ARRAY[{}]").format(SQL(", ").join(SQL(template).format(Identifier(name)) for name in names))  # pyright: ignore[reportArgumentType]
+def _array(template: LiteralString, names: Iterable[str]) -> Composable:
+    return SQL("ARRAY[{}]").format(SQL(", ").join(SQL(template).format(Identifier(name)) for name in names))

@@ -21,7 +21,7 @@ from recovery.explanation import TableDifference
 from recovery.layout import Layout
 from recovery.migration import fence
 from recovery.migration.changes import Changes
-from recovery.migration.comparison import compare_changed, whole_layouts
+from recovery.migration.comparison import algorithm_between, compare_changed, whole_layouts
 from recovery.migration.ends import APPLICATION_NAME, End, Ends
 from recovery.migration.marker import wait_for_marker, write_marker
 from recovery.migration.replication import (
@@ -37,7 +37,7 @@ from recovery.migration.replication import (
     unsubscribe,
 )
 from recovery.migration.sequences import read_sequences, set_sequences
-from recovery.migration.state import Migration, read_migration, write_both, write_migration
+from recovery.migration.state import Migration, alone, read_migration, write_both, write_migration
 from recovery.migration.verifying import prepare_hold, require_following, schema_differences, wait_until_near
 from recovery.refusal import RefusedError
 
@@ -100,6 +100,7 @@ class _Prepared:
     back: Migration
     changes: Changes
     layouts: list[Layout]
+    readers: tuple[Connection, Connection]
 
 
 def cut_over(ends: Ends, *, max_pause_seconds: float, progress: Progress = lambda _: None) -> Cutover:
@@ -108,26 +109,32 @@ def cut_over(ends: Ends, *, max_pause_seconds: float, progress: Progress = lambd
     Raises :class:`RefusedError` when the pause would be longer or what was verified no longer holds, and psycopg.Error.
     Whatever happens before the decision is undone; after it, a repeated call ends what was begun.
     """
+    with alone(ends.source.connection):
+        return _cut_over(ends, max_pause_seconds, progress)
+
+
+def _cut_over(ends: Ends, max_pause_seconds: float, progress: Progress) -> Cutover:
     if (begun := _decided(ends)) is not None:
         return _finish(ends, begun, None, max_pause_seconds)
-    prepared = _prepare(ends, progress)
+    with ends.source.again() as source, ends.target.again() as target:
+        return _switch(ends, _prepare(ends, (source, target), progress), max_pause_seconds, progress)
+
+
+def _switch(ends: Ends, prepared: _Prepared, max_pause_seconds: float, progress: Progress) -> Cutover:
     clock = _Clock(max_pause_seconds, time.monotonic(), {})
     progress("holding writers off")
     try:
         with ends.source.again() as frozen:
             clock.began = time.monotonic()
             differences = _freeze(ends, prepared, frozen, clock)
-    except (TimeoutError, psycopg.errors.LockNotAvailable, psycopg.errors.QueryCanceled, psycopg.OperationalError) as e:
-        if (begun := _decided(ends)) is None:
-            _disarm(ends, prepared)
-            raise RefusedError(
-                f"expected a pause of {max_pause_seconds:g} s at most, found it longer ({_first_line(e)}): the source"
-                " serves on, nothing has changed; verify again, and try when fewer write or with a higher limit"
-            ) from e
-        differences = []
+    except (TimeoutError, psycopg.OperationalError) as error:  # the limit, ours or the server's
+        _disarm(ends, prepared)
+        raise RefusedError(
+            f"expected a pause of {max_pause_seconds:g} s at most, found it longer ({_first_line(error)}): the source"
+            " serves on, nothing has changed; verify again, and try when fewer write or with a higher limit"
+        ) from error
     except BaseException:
-        if _decided(ends) is None:
-            _disarm(ends, prepared)
+        _disarm(ends, prepared)
         raise
     if differences:
         _disarm(ends, prepared)
@@ -155,7 +162,7 @@ def _decided(ends: Ends) -> Migration | None:
     return source
 
 
-def _prepare(ends: Ends, progress: Progress) -> _Prepared:
+def _prepare(ends: Ends, readers: tuple[Connection, Connection], progress: Progress) -> _Prepared:
     migration = require_following(ends)
     if migration.verified is None:
         raise RefusedError("expected a verified target, found none since the last change: run `dr migrate verify`")
@@ -176,7 +183,7 @@ def _prepare(ends: Ends, progress: Progress) -> _Prepared:
             " migrate verify` again, and cut over right after it"
         )
     progress("preparing the way back")
-    prepared = _Prepared(migration, migration.turned(datetime.now(UTC)), changes, layouts)
+    prepared = _Prepared(migration, migration.turned(datetime.now(UTC)), changes, layouts, readers)
     try:
         _arm(ends, prepared.back)
     except BaseException:
@@ -195,7 +202,9 @@ def _arm(ends: Ends, back: Migration) -> None:
 
 
 def _disarm(ends: Ends, prepared: _Prepared) -> None:
-    """Take the way back away again, and the slot that is read out."""
+    """Take the way back away again, and the slot that is read out; but not once it was decided."""
+    if _decided(ends) is not None:
+        return
     unsubscribe(ends.source.connection, prepared.back.key)
     drop_slots(ends.target.connection, [as_like(slot_name(prepared.back.key))])
     drop_role(ends.target, prepared.back.key)
@@ -221,7 +230,10 @@ def _freeze(ends: Ends, prepared: _Prepared, frozen: Connection, clock: _Clock) 
 
 def _compare(ends: Ends, prepared: _Prepared, clock: _Clock) -> list[TableDifference]:
     prepared.changes.read(ends.source.connection, changes_slot_name(prepared.migration.key))
-    return compare_changed(ends, prepared.layouts, prepared.changes, seconds=clock.left)
+    source, target = prepared.readers
+    return compare_changed(
+        source, target, algorithm_between(ends), prepared.layouts, prepared.changes, seconds=clock.left
+    )
 
 
 def _advance(target: End, back: Migration) -> None:

@@ -76,6 +76,13 @@ def open_ends(source: str, target: str) -> Generator[Ends]:
             raise
 
 
+@contextmanager
+def open_source(source: str) -> Generator[End]:
+    """Connect to the source alone. Raises as :func:`open_ends` does."""
+    with ExitStack() as opened:
+        yield _end(source, opened)
+
+
 def _end(dsn: str, opened: ExitStack) -> End:
     connection = opened.enter_context(_open(dsn))
     found = row(connection, _IDENTITY)

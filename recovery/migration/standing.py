@@ -125,7 +125,7 @@ def _tables(ends: Ends, subscription: int) -> list[TableProgress]:
     return [
         TableProgress(
             table=each["name"],
-            state=_STATES.get(each["state"], each["state"]),
+            state=_STATES[each["state"]],
             source_bytes=whole.get(each["name"], 0),
             target_bytes=int(each["copied"] or each["bytes"]),
         )

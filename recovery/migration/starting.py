@@ -26,6 +26,7 @@ from recovery.migration.schema import copy_schema_after, copy_schema_before
 from recovery.migration.standing import Standing, standing
 from recovery.migration.state import (
     Migration,
+    alone,
     make_table,
     read_migration,
     require_same_ends,
@@ -47,6 +48,11 @@ def start(ends: Ends, progress: Progress = lambda _: None) -> Standing:
     Raises :class:`RefusedError` where the plan has what stops it, another migration is under way, or a slot was lost;
     :class:`recovery.migration.tools.ToolError`; or psycopg.Error. All but a refusal can be gone on from.
     """
+    with alone(ends.source.connection):
+        return _start(ends, progress)
+
+
+def _start(ends: Ends, progress: Progress) -> Standing:
     migration = read_migration(ends.source.connection)
     if migration is None:
         migration = _begin(ends)
@@ -112,8 +118,9 @@ def _copy(ends: Ends, migration: Migration, progress: Progress) -> Migration:
         publisher = role_for(ends.source, migration.key)
         make_slot(ends.source, slot_name(migration.key))
         subscribe(ends.target.connection, ends.target, publisher, migration.key, copy=True)
-    if migration.step == "schema":
-        migration = write_both(ends, migration.model_copy(update={"step": "copy"}))
+    if migration.step == "schema" or migration.subscription is None:
+        number = subscription_of(ends.target, migration.key)
+        migration = write_both(ends, migration.model_copy(update={"step": "copy", "subscription": number}))
     _switch(ends.target, migration.key, on=True)
     began, before = time.monotonic(), None
     while not (found := standing(ends)).copied:

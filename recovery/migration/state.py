@@ -4,6 +4,8 @@ The one row of ``continuity.migration`` stands on either end from ``start`` to `
 up in the catalogs; the row only holds what those cannot tell.
 """
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Literal
 
@@ -15,6 +17,7 @@ from recovery.migration.ends import Ends
 from recovery.refusal import RefusedError
 
 TABLE = "continuity.migration"
+_LOCK = 0x6D69677261746500  # "migrate" in ASCII
 Step = Literal["schema", "copy", "following"]
 
 
@@ -31,9 +34,9 @@ class Verified(BaseModel):
 class Migration(BaseModel):
     """A migration under way. ``source`` and ``target`` are identities; a cutover swaps them, for it can go back.
 
-    ``turn`` counts the directions it had.
-    ``made_schema`` are the identities of the ends in which ``start`` made the schema continuity. ``cut_over_at`` is
-    when the source last changed.
+    ``turn`` counts the directions it had. ``made_schema`` are the identities of the ends in which ``start`` made the
+    schema continuity. ``subscription`` is the number of the one that copied, after which the slots of single tables
+    are named. ``cut_over_at`` is when the source last changed.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -47,6 +50,7 @@ class Migration(BaseModel):
     step: Step = "schema"
     turn: int = 1
     made_schema: tuple[str, ...] = ()
+    subscription: int | None = None
     verified: Verified | None = None
     cut_over_at: datetime | None = None
 
@@ -68,6 +72,18 @@ class Migration(BaseModel):
                 "cut_over_at": at,
             }
         )
+
+
+@contextmanager
+def alone(connection: Connection) -> Generator[None]:
+    """Be the only command that changes this source's migration. Raises :class:`RefusedError` when another does."""
+    if not row(connection, "SELECT pg_try_advisory_lock(%s) AS got", (_LOCK,))["got"]:
+        raise RefusedError("expected to be alone, found another `dr migrate` at work on this source: let it end first")
+    try:
+        yield
+    finally:
+        if not connection.closed:
+            connection.execute("SELECT pg_advisory_unlock(%s)", (_LOCK,))
 
 
 def read_migration(connection: Connection) -> Migration | None:

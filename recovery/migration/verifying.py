@@ -19,7 +19,7 @@ from recovery.migration.fence import TRIGGER, lock_tables
 from recovery.migration.marker import wait_for_marker, write_marker
 from recovery.migration.replication import as_like, changes_slot_name, drop_slots, make_slot
 from recovery.migration.standing import standing
-from recovery.migration.state import Migration, Verified, write_both
+from recovery.migration.state import Migration, Verified, alone, write_both
 from recovery.refusal import RefusedError
 from recovery.schema import differences, read_schema
 
@@ -58,6 +58,11 @@ def verify(ends: Ends, progress: Callable[[str], None] = lambda _: None) -> Veri
 
     Raises :class:`RefusedError` when the target does not follow or cannot catch up, or psycopg.Error.
     """
+    with alone(ends.source.connection):
+        return _verify(ends, progress)
+
+
+def _verify(ends: Ends, progress: Callable[[str], None]) -> Verification:
     began = time.monotonic()
     migration = require_following(ends)
     migration = write_both(ends, migration.model_copy(update={"verified": None}))
