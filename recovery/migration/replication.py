@@ -11,9 +11,10 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.sql import SQL, Identifier, Literal
 
-from recovery.database import Connection, row, rows
+from recovery.database import Connection, row, rows, set_statement_timeout
 from recovery.migration.ends import End
 from recovery.migration.tables import moved_tables, named
+from recovery.refusal import RefusedError
 
 PUBLICATION = "continuity_migration"
 ROLE = "continuity_migration"
@@ -21,6 +22,7 @@ ROLE = "continuity_migration"
 SLOT_PREFIX = "continuity_move_"
 CHANGES_PREFIX = "continuity_changes_"
 PATIENCE_SECONDS = 30.0
+SLOT_PATIENCE_SECONDS = 60.0
 
 
 def slot_name(migration: str) -> str:
@@ -80,9 +82,23 @@ def _scram(connection: Connection, password: str) -> str:
 
 
 def make_slot(end: End, name: str) -> None:
-    """Make a logical slot, which waits for the transactions that are writing now. Raises psycopg.Error."""
-    if not rows(end.connection, "SELECT 1 FROM pg_replication_slots WHERE slot_name = %s", (name,)):
-        end.connection.execute("SELECT pg_create_logical_replication_slot(%s, 'pgoutput')", (name,))
+    """Make a logical slot, which waits for the transactions that are writing now.
+
+    Raises :class:`RefusedError` when these do not end within SLOT_PATIENCE_SECONDS, or psycopg.Error.
+    """
+    connection = end.connection
+    if rows(connection, "SELECT 1 FROM pg_replication_slots WHERE slot_name = %s", (name,)):
+        return
+    set_statement_timeout(connection, SLOT_PATIENCE_SECONDS)
+    try:
+        connection.execute("SELECT pg_create_logical_replication_slot(%s, 'pgoutput')", (name,))
+    except psycopg.errors.QueryCanceled:
+        raise RefusedError(
+            f"expected the transactions that write to {end.place} to end within {SLOT_PATIENCE_SECONDS:g} s, found one"
+            " that did not: end long transactions (pg_stat_activity shows them), and ask again"
+        ) from None
+    finally:
+        connection.execute("RESET statement_timeout")
 
 
 def subscribe(
