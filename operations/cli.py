@@ -78,3 +78,7 @@ app.add_typer(evidence.app, name="evidence")
 app.add_typer(migrate.app, name="migrate")
 app.add_typer(failover, name="failover")
 app.add_typer(failback, name="failback")
+
+
+if __name__ == "__main__":
+    app()

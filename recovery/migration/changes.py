@@ -36,6 +36,15 @@ class Changes:
         """How many rows changed, of those that are told apart."""
         return sum(map(len, self.keys.values()))
 
+    def of_keys(self) -> "Changes":
+        """Only the rows that are told apart."""
+        return Changes(self.keys_of, self.keys)
+
+    def keep(self, differing: Mapping[Table, set[Key]]) -> None:
+        """Forget the rows that were found the same; one that changes again comes again."""
+        for table in list(self.keys):
+            self.keys[table] &= differing.get(table, set())
+
     def read(self, connection: Connection, slot: str) -> int:
         """Take what was committed by now from the slot; how many messages that were. Raises psycopg.Error."""
         position = rows(connection, "SELECT pg_current_wal_lsn()::text AS position")[0]["position"]

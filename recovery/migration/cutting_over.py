@@ -8,6 +8,7 @@ decision: it fences the source and starts the way back, at once. What is left, t
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -46,6 +47,8 @@ MOST_CHANGED = 50_000
 # Before the pause, what changed is taken until a look finds no more messages than this.
 FEW_MESSAGES = 2_000
 LOOKS = 20
+SETTLE_SECONDS = 60.0
+NOTES_ON_DEMAND_MAJOR = 16  # the first with pg_log_standby_snapshot
 
 Progress = Callable[[str], None]
 Result = TypeVar("Result")
@@ -101,6 +104,7 @@ class _Prepared:
     changes: Changes
     layouts: list[Layout]
     readers: tuple[Connection, Connection]
+    changed: int = 0
 
 
 def cut_over(ends: Ends, *, max_pause_seconds: float, progress: Progress = lambda _: None) -> Cutover:
@@ -143,14 +147,14 @@ def _switch(ends: Ends, prepared: _Prepared, max_pause_seconds: float, progress:
             done=False,
             pause_seconds=round(clock.spent, 3),
             limit_seconds=max_pause_seconds,
-            changed_rows=prepared.changes.number,
+            changed_rows=prepared.changed + prepared.changes.number,
             sequences=0,
             ended_sessions=0,
             differences=tuple(differences),
             steps=clock.steps,
         )
     done = _finish(ends, prepared.back, clock, max_pause_seconds)
-    return done.model_copy(update={"changed_rows": prepared.changes.number})
+    return done.model_copy(update={"changed_rows": prepared.changed + prepared.changes.number})
 
 
 def _decided(ends: Ends) -> Migration | None:
@@ -186,10 +190,42 @@ def _prepare(ends: Ends, readers: tuple[Connection, Connection], progress: Progr
     prepared = _Prepared(migration, migration.turned(datetime.now(UTC)), changes, layouts, readers)
     try:
         _arm(ends, prepared.back)
+        progress("comparing what changed since the verification")
+        prepared.changed = _settle(ends, prepared)
     except BaseException:
         _disarm(ends, prepared)
         raise
     return prepared
+
+
+def _settle(ends: Ends, prepared: _Prepared) -> int:
+    """Compare before the pause what changed by now, so that the pause has only the rest; how many rows that were.
+
+    What is found the same stays so, for everything that was read of was applied before, and what changes from here on
+    is read again. What is not the same may have changed meanwhile: the pause decides.
+    """
+    changes, (source, target) = prepared.changes, prepared.readers
+    _read(ends, prepared)
+    number = changes.number
+    wait_for_marker(ends, write_marker(ends.source.connection), seconds=SETTLE_SECONDS)
+    wrong = compare_changed(
+        source, target, algorithm_between(ends), prepared.layouts, changes.of_keys(), seconds=SETTLE_SECONDS
+    )
+    labels = {each.label: (each.schema_name, each.table_name) for each in prepared.layouts}
+    changes.keep({labels[each.table]: {row.key for row in each.rows} for each in wrong})
+    _read(ends, prepared)
+    return number
+
+
+def _read(ends: Ends, prepared: _Prepared) -> None:
+    """Read what changed. Every reading begins where the server last noted which transactions were running, every 15 s
+    of its own accord; noted now, the next one is short.
+    """
+    connection = ends.source.connection
+    if ends.source.major >= NOTES_ON_DEMAND_MAJOR:
+        with suppress(psycopg.errors.InsufficientPrivilege):
+            connection.execute("SELECT pg_log_standby_snapshot()")
+    prepared.changes.read(connection, changes_slot_name(prepared.migration.key))
 
 
 def _arm(ends: Ends, back: Migration) -> None:

@@ -1,5 +1,6 @@
 """Where a migration stands: how far each table is, how far the target is behind, and what needs somebody."""
 
+import time
 from datetime import UTC, datetime
 
 from pydantic import BaseModel, ConfigDict
@@ -12,6 +13,8 @@ from recovery.migration.tables import moved_tables
 
 # Of what a slot may hold, this much is left for somebody to act in.
 ALARM_SHARE = 0.5
+# A server starts a worker again after wal_retrieve_retry_interval, 5 s by default.
+WORKER_LOOKS, WORKER_LOOK_SECONDS = 30, 0.2
 
 _SLOTS = """
 SELECT slot_name AS name, active, wal_status, invalid.reason, safe_wal_size,
@@ -62,7 +65,9 @@ class Slot(BaseModel):
 
 
 class Standing(BaseModel):
-    """Where a migration stands at ``at``. ``alarms`` are what needs somebody; empty is good."""
+    """Where a migration stands at ``at``. ``errors`` were met since it began, and may be over; ``alarms`` are what
+    needs somebody: empty is good.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -94,7 +99,7 @@ def standing(ends: Ends) -> Standing:
     migration = require_migration(ends)
     subscription = subscription_of(ends.target, migration.key)
     slots = [_slot(each) for each in rows(ends.source.connection, _SLOTS, ([f"%\\_{as_like(migration.key)}"],))]
-    worker = bool(row(ends.target.connection, _WORKER, (subscription,))["workers"]) if subscription else False
+    worker = _works(ends, subscription) if subscription else False
     errors = rows(ends.target.connection, _ERRORS, (subscription,)) if ends.target.major > 14 and subscription else []
     number = int(errors[0]["errors"]) if errors else 0
     return Standing(
@@ -106,6 +111,15 @@ def standing(ends: Ends) -> Standing:
         errors=number,
         alarms=tuple(_alarms(migration, slots, worker=worker, number=number)),
     )
+
+
+def _works(ends: Ends, subscription: int) -> bool:
+    """Whether the worker runs; one that just lost its connection is given the time to begin anew."""
+    for _ in range(WORKER_LOOKS):
+        if row(ends.target.connection, _WORKER, (subscription,))["workers"]:
+            return True
+        time.sleep(WORKER_LOOK_SECONDS)
+    return False
 
 
 def _slot(found: Row) -> Slot:
@@ -147,7 +161,8 @@ def _alarms(migration: Migration, slots: list[Slot], *, worker: bool, number: in
                 " verify and cut over, raise max_slot_wal_keep_size, or `dr migrate abort`"
             )
     if migration.step != "schema" and not worker:
-        found.append("the target is not following: its worker does not run; its server's log says why")
-    if number:
-        found.append(f"the target met {number} errors while it applied rows; its server's log says which")
+        found.append(
+            f"the target is not following: its worker does not run, and met {number} errors so far; its server's log"
+            " says which"
+        )
     return found
