@@ -11,6 +11,7 @@ from operations.arguments import Dsn, Json
 from operations.failover import failback, failover
 from operations.proof import manifest, verify
 from operations.recovery_points import recovery_points
+from operations.repair import repair
 from operations.restore import restore
 from operations.rollback import rollback
 from operations.status import status
@@ -72,6 +73,7 @@ app.command()(verify)
 app.command()(recovery_points)
 app.command()(rollback)
 app.command()(restore)
+app.command()(repair)
 app.command()(status)
 app.add_typer(drill.app, name="drill")
 app.add_typer(evidence.app, name="evidence")
