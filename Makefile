@@ -1,6 +1,6 @@
 # Two commands matter: `make drill` executes every promise once, `make test` checks everything. Both do all the set-up.
 .DEFAULT_GOAL := help
-.PHONY: help install drill drill-all lab damage clean-restores bench bench-device device-faults test lint format types contracts pytest synth snapshots lock clean
+.PHONY: help install drill drill-all lab damage clean-restores bench bench-device bench-migrate device-faults test lint format types contracts pytest synth snapshots lock clean
 SHELL := /bin/bash
 
 PYTHON ?= python3
@@ -49,6 +49,9 @@ bench: install ## what the proof costs, against pg_dump | sha256sum; takes a qua
 
 bench-device: install ## whole device backups, against sqlite3 .backup | zstd | age; needs those tools
 	@$(BIN)/python -m benchmarks.device --out docs/benchmarks/device.md
+
+bench-migrate: install ## moving a live database, against pg_dump and pg_restore; and the pause of twenty cutovers
+	@$(BIN)/python -m benchmarks.migrate --out docs/benchmarks/migrate.md
 
 device-faults: install ## a thousand backups under a writer, and kills at random moments; takes a quarter of an hour
 	@$(BIN)/python -m benchmarks.device_faults --copies 1000 --kills 1000 --out docs/benchmarks/device-faults.md

@@ -13,7 +13,8 @@ from recovery.migration.aborting import Aborted, abort_without_target
 from recovery.migration.aborting import abort as end_migration
 from recovery.migration.cutting_over import Cutover, cut_over
 from recovery.migration.ends import open_ends, open_source
-from recovery.migration.plan import Plan, make_plan, size
+from recovery.migration.findings import size
+from recovery.migration.plan import Plan, make_plan
 from recovery.migration.standing import Standing, standing
 from recovery.migration.starting import start as start_migration
 from recovery.migration.verifying import Verification

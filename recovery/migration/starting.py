@@ -10,8 +10,9 @@ from psycopg.sql import SQL, Identifier
 from recovery.database import rows
 from recovery.migration import fence
 from recovery.migration.ends import End, Ends
+from recovery.migration.findings import size
 from recovery.migration.marker import has, make_marker
-from recovery.migration.plan import Plan, make_plan, size
+from recovery.migration.plan import Plan, make_plan
 from recovery.migration.replication import (
     PATIENCE_SECONDS,
     make_slot,

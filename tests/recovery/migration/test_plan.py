@@ -6,7 +6,8 @@ import pytest
 
 from lab.moving import DATABASE, MovingPair
 from recovery.migration.ends import open_ends
-from recovery.migration.plan import Finding, find, make_plan
+from recovery.migration.findings import Finding, find
+from recovery.migration.plan import make_plan
 from recovery.migration.survey import Survey, survey
 from recovery.refusal import RefusedError
 from tests.recovery.migration.conftest import Databases
