@@ -38,12 +38,12 @@ class Changes:
 
     def of_keys(self) -> "Changes":
         """Only the rows that are told apart."""
-        return Changes(self.keys_of, self.keys)
+        return Changes(self.keys_of, dict(self.keys))
 
     def keep(self, differing: Mapping[Table, set[Key]]) -> None:
         """Forget the rows that were found the same; one that changes again comes again."""
-        for table in list(self.keys):
-            self.keys[table] &= differing.get(table, set())
+        left = {table: keys & differing.get(table, set()) for table, keys in self.keys.items()}
+        self.keys = {table: keys for table, keys in left.items() if keys}
 
     def read(self, connection: Connection, slot: str) -> int:
         """Take what was committed by now from the slot; how many messages that were. Raises psycopg.Error."""

@@ -28,9 +28,7 @@ class Finding(BaseModel):
     fix: str
 
 
-def find(
-    source: Survey, target: Survey, tools: Mapping[str, int | None], *, resuming: bool = False
-) -> Iterable[Finding]:
+def find(source: Survey, target: Survey, tools: Mapping[str, int | None]) -> Iterable[Finding]:
     """Every finding of these two, the heaviest first."""
     found = [
         *_versions(source, target, tools),
@@ -39,9 +37,8 @@ def find(
         *_tables(source),
         *_without_rows(source),
         *_contents(source, target),
+        *_already_there(source, target),
     ]
-    if not resuming:
-        found += _already_there(source, target)
     return sorted(found, key=lambda each: ("stops", "harms", "note").index(each.weight))
 
 

@@ -42,15 +42,15 @@ class Plan(BaseModel):
         return [each for each in self.findings if each.weight == "stops"]
 
 
-def make_plan(ends: Ends, *, resuming: bool = False) -> Plan:
-    """Look at both ends. ``resuming`` leaves out what a migration that has begun looks like. Raises psycopg.Error."""
+def make_plan(ends: Ends) -> Plan:
+    """Look at both ends. Raises psycopg.Error."""
     source, target = survey(ends.source), survey(ends.target)
     rate = _read_rate(ends.source)
     size = sum(source.table_bytes.values())
     return Plan(
         source=f"{ends.source.place}, PostgreSQL {source.version}",
         target=f"{ends.target.place}, PostgreSQL {target.version}",
-        findings=tuple(find(source, target, tool_majors(), resuming=resuming)),
+        findings=tuple(find(source, target, tool_majors())),
         tables=len(source.table_bytes),
         bytes=source.bytes,
         table_bytes=size,

@@ -1,5 +1,6 @@
 """A whole move between two majors: what arrives, what is refused, what stays behind."""
 
+import time
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -176,6 +177,20 @@ def test_a_cutover_past_its_limit_leaves_the_source_serving(app: Databases) -> N
     assert app.on_target("SELECT slot_name FROM pg_replication_slots WHERE database = current_database()") == []
     assert moved(app, verify).same
     assert cut(app).done
+
+
+def test_a_comparison_that_takes_too_long_is_ended_and_thawed(app: Databases, monkeypatch: pytest.MonkeyPatch) -> None:
+    started(app)
+    assert moved(app, verify).same
+
+    def slow(*_: object) -> list[object]:
+        time.sleep(1.2)
+        return []
+
+    monkeypatch.setattr("recovery.migration.cutting_over._compare", slow)
+    with pytest.raises(RefusedError, match="the source serves on"):
+        cut(app, seconds=0.6)
+    app.on_source("UPDATE people SET name = 'served' WHERE id = 2")
 
 
 def test_a_long_transaction_keeps_a_verification_from_its_point(
