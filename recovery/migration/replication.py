@@ -5,7 +5,8 @@ Every step looks first whether it has been done, so that it can be repeated afte
 
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -60,8 +61,6 @@ def role_for(end: End, migration: str) -> str:
     )
     rights = "" if facts["rds"] else " REPLICATION" + (" BYPASSRLS" if facts["super"] else "")
     with connection.transaction():
-        # Neither a log of statements nor its errors may show the password.
-        connection.execute("SET LOCAL log_statement = 'none'") if facts["super"] else None
         verb = SQL("ALTER" if facts["present"] else "CREATE")
         connection.execute(
             SQL("{} ROLE {} LOGIN{} PASSWORD {}").format(verb, name, SQL(rights), Literal(_scram(connection, password)))
@@ -104,19 +103,35 @@ def make_slot(end: End, name: str) -> None:
 def subscribe(
     connection: Connection, end: End, publisher: str, migration: str, *, copy: bool, enabled: bool = True
 ) -> None:
-    """Follow the publication at ``publisher``, through the slot that is there. May stand in a transaction."""
+    """Follow the publication at ``publisher``, through the slot that is there. Raises psycopg.Error."""
     if subscription_of(end, migration) is not None:
         return
-    connection.execute(
-        SQL("CREATE SUBSCRIPTION {} CONNECTION {} PUBLICATION {} WITH ({})").format(
-            Identifier(slot_name(migration)),
-            Literal(publisher),
-            Identifier(PUBLICATION),
-            SQL("create_slot = false, slot_name = {}, copy_data = {}, enabled = {}").format(
-                Literal(slot_name(migration)), Literal(copy), Literal(enabled)
-            ),
+    with _unlogged(connection):
+        connection.execute(
+            SQL("CREATE SUBSCRIPTION {} CONNECTION {} PUBLICATION {} WITH ({})").format(
+                Identifier(slot_name(migration)),
+                Literal(publisher),
+                Identifier(PUBLICATION),
+                SQL("create_slot = false, slot_name = {}, copy_data = {}, enabled = {}").format(
+                    Literal(slot_name(migration)), Literal(copy), Literal(enabled)
+                ),
+            )
         )
-    )
+
+
+@contextmanager
+def _unlogged(connection: Connection) -> Generator[None]:
+    """Keep statements that have a password in them out of the server's log, where the role may."""
+    quiet = {"log_statement": "none", "log_min_error_statement": "panic", "log_min_duration_statement": "-1"}
+    with suppress(psycopg.errors.InsufficientPrivilege):
+        for name, value in quiet.items():
+            connection.execute("SELECT set_config(%s, %s, false)", (name, value))
+    try:
+        yield
+    finally:
+        for name in quiet:
+            with suppress(psycopg.errors.InsufficientPrivilege):
+                connection.execute(SQL("RESET {}").format(Identifier(name)))
 
 
 def subscription_of(end: End, migration: str) -> int | None:

@@ -7,6 +7,7 @@ from typing import TypeVar
 import psycopg
 import pytest
 
+from lab.moving import MovingPair
 from recovery.migration.aborting import abort, abort_without_target
 from recovery.migration.cutting_over import Cutover, cut_over
 from recovery.migration.ends import Ends, open_ends, open_source
@@ -279,3 +280,24 @@ def test_a_target_that_does_not_follow_is_told_and_refused(app: Databases) -> No
     assert any("not following" in each for each in found.alarms)
     with pytest.raises(RefusedError, match="without alarms"):
         moved(app, verify)
+
+
+def test_no_password_gets_into_a_log_of_the_servers(pair: MovingPair, app: Databases) -> None:
+    for cluster in (pair.source, pair.target):
+        with cluster.connect() as connection:
+            connection.execute("ALTER SYSTEM SET log_statement = 'all'")
+            connection.execute("SELECT pg_reload_conf()")
+    try:
+        started(app)
+        query = "SELECT substring(subconninfo from 'password=(\\S+)') FROM pg_subscription"
+        passwords = {str(each) for (each,) in app.on_target(query)}
+        for cluster in (pair.source, pair.target):
+            text = cluster.log.read_text()
+            assert "CREATE PUBLICATION" in text or cluster is pair.target
+            assert not [each for each in passwords if each in text]
+            assert cluster.password not in text
+    finally:
+        for cluster in (pair.source, pair.target):
+            with cluster.connect() as connection:
+                connection.execute("ALTER SYSTEM RESET log_statement")
+                connection.execute("SELECT pg_reload_conf()")
