@@ -166,6 +166,19 @@ def test_the_way_back_loses_nothing_that_was_written_meanwhile(app: Databases) -
     app.on_source("INSERT INTO notes (body) VALUES ('written on the old one again')")
 
 
+def test_what_came_by_the_forward_way_does_not_come_back(app: Databases) -> None:
+    started(app)
+    assert moved(app, verify).same
+
+    def write_late(step: str) -> None:
+        if step == "holding writers off":  # the slot of the way back is there already
+            app.on_source("INSERT INTO people (name) VALUES ('late')")
+
+    moved(app, lambda ends: cut_over(ends, max_pause_seconds=10, progress=write_late))
+    app.on_target("INSERT INTO notes (body) VALUES ('served')")
+    assert moved(swapped(app), verify).same
+
+
 def test_a_cutover_past_its_limit_leaves_the_source_serving(app: Databases) -> None:
     started(app)
     assert moved(app, verify).same
