@@ -1,5 +1,7 @@
 """A whole move between two majors: what arrives, what is refused, what stays behind."""
 
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from typing import TypeVar
@@ -205,6 +207,28 @@ def test_a_comparison_that_takes_too_long_is_ended_and_thawed(app: Databases, mo
     with pytest.raises(RefusedError, match="the source serves on"):
         cut(app, seconds=0.6)
     app.on_source("UPDATE people SET name = 'served' WHERE id = 2")
+
+
+def test_a_cutover_whose_tool_is_killed_in_the_freeze_thaws_by_itself(app: Databases) -> None:
+    before = schema_of(app.source), app.on_source(LEFT)
+    started(app)
+    assert moved(app, verify).same
+    freezing = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'LOCK TABLE%'"
+    with psycopg.connect(app.source) as busy:
+        busy.execute("UPDATE people SET name = 'under way' WHERE id = 1")
+        command = [sys.executable, "-m", "operations.cli", "migrate", "cutover", "--max-pause-seconds", "60"]
+        tool = subprocess.Popen([*command, "--source", app.source, "--target", app.target], stdout=subprocess.DEVNULL)
+        deadline = time.monotonic() + 30
+        while app.on_source(freezing) == [(0,)]:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        tool.kill()
+        tool.wait()
+        busy.commit()
+    app.on_source("UPDATE people SET name = 'served' WHERE id = 2")
+    assert moved(app, verify).same
+    moved(app, abort)
+    assert (schema_of(app.source), app.on_source(LEFT)) == before
 
 
 def test_a_long_transaction_keeps_a_verification_from_its_point(
