@@ -1,6 +1,6 @@
 # Two commands matter: `make drill` executes every promise once, `make test` checks everything. Both do all the set-up.
 .DEFAULT_GOAL := help
-.PHONY: help install drill drill-all lab cost damage clean-restores bench bench-device bench-failover bench-synth device-faults docs architecture test lint format types contracts pytest synth snapshots lock clean
+.PHONY: help install drill drill-all lab cost damage clean-restores bench bench-device bench-failover bench-migrate bench-synth device-faults docs architecture test lint format types contracts pytest synth snapshots lock clean
 SHELL := /bin/bash
 
 PYTHON ?= python3
@@ -58,6 +58,9 @@ bench-failover: install ## what the failover machine costs above a bare promotio
 
 bench-synth: install ## synthesis against an empty app and one in JavaScript; sizes and imports of the functions
 	@$(BIN)/python -m benchmarks.synth --out docs/benchmarks/synth.md
+
+bench-migrate: install ## moving a live database, against pg_dump and pg_restore; and the pause of twenty cutovers
+	@$(BIN)/python -m benchmarks.migrate --out docs/benchmarks/migrate.md
 
 device-faults: install ## a thousand backups under a writer, and kills at random moments; takes a quarter of an hour
 	@$(BIN)/python -m benchmarks.device_faults --copies 1000 --kills 1000 --out docs/benchmarks/device-faults.md

@@ -26,6 +26,7 @@ _COMMANDS = {
     "recover": "restores:recover",
     "prune": "backups:prune_backups",
     "export": "exports:export_database",
+    "migrate": "migrations:migrate",
     "login": "cloud:login",
     "upload": "cloud:upload",
     "download": "cloud:download",

@@ -46,3 +46,8 @@ PROMOTION = Documented(
     "several minutes or longer, depending on its size; it is rebooted",
     "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_ReadRepl.Promote.html",
 )
+BLUE_GREEN_SWITCHOVER = Documented(
+    "the switchover of a blue/green deployment, RDS's own way to another major version",
+    "typically under a minute; a time-out between 30 and 3600 s, after which nothing has changed",
+    "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/blue-green-deployments-switching.html",
+)

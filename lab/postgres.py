@@ -20,7 +20,7 @@ import psutil
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from lab.server import PostgresError, as_user, own, own_tree, usable_server
+from lab.server import SERVER, PostgresError, as_user, own, own_tree, usable_server
 
 HOST = "127.0.0.1"
 LISTENING_PORTS = (10_000, 32_000)
@@ -63,7 +63,7 @@ class Cluster:
     """One PostgreSQL cluster under ``folder`` (which must be reachable by any user; see :func:`make_run_folder`).
 
     ``settings`` are added to ``postgresql.conf`` and win over the lab's own. ``iam_authentication`` is RDS's switch:
-    without it members of rds_iam cannot sign in.
+    without it members of rds_iam cannot sign in. ``server`` is the package whose server it is.
     """
 
     folder: Path
@@ -72,6 +72,7 @@ class Cluster:
     port: int = field(default_factory=free_port)
     settings: dict[str, str] = field(default_factory=dict[str, str])
     iam_authentication: bool = True
+    server: str = SERVER
 
     @property
     def data(self) -> Path:
@@ -233,7 +234,7 @@ class Cluster:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
 
     def _binary(self, name: str) -> Path:
-        return usable_server(self.folder.parent) / "bin" / name
+        return usable_server(self.folder.parent, self.server) / "bin" / name
 
     def _make_folder(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)

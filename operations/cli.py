@@ -6,13 +6,14 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from operations import drill, evidence
+from operations import drill, evidence, migrate
 from operations.arguments import Dsn, Json
 from operations.cost.command import cost
 from operations.failover import failback, failover
 from operations.guard import guard
 from operations.proof import manifest, verify
 from operations.recovery_points import recovery_points
+from operations.repair import repair
 from operations.restore import restore
 from operations.rollback import rollback
 from operations.status import status
@@ -75,9 +76,15 @@ app.command()(recovery_points)
 app.command()(cost)
 app.command()(rollback)
 app.command()(restore)
+app.command()(repair)
 app.command()(status)
 app.command()(guard)
 app.add_typer(drill.app, name="drill")
 app.add_typer(evidence.app, name="evidence")
+app.add_typer(migrate.app, name="migrate")
 app.add_typer(failover, name="failover")
 app.add_typer(failback, name="failback")
+
+
+if __name__ == "__main__":
+    app()

@@ -127,6 +127,7 @@ _lab_only("restore", "Restore to a moment under write load, in both regions.")
 _lab_only("rollback", "Tier 2: roll deployments that do not work back, while writers go on.")
 _lab_only("region", "Tier 3: destroy the primary region under write load, and fail over.")
 _lab_only("failback", "Leave the primary region while it answers, and return to it; nothing may be lost.")
+_lab_only("migrate", "Move a live database to another major version and back; tool and servers are killed meanwhile.")
 _lab_only("all", "Every drill, one after the other.")
 
 

@@ -161,7 +161,7 @@ def verify(
         facts["differences"] = [each.model_dump(mode="json") for each in differences]
     lines = [
         *_verification_lines(verification, rpo_seconds),
-        *(line for each in differences or () for line in _difference_lines(each)),
+        *(line for each in differences or () for line in difference_lines(each)),
         *(f"{name} is optional: not proven, and excused" for name in excused),
         Text(VERDICTS[status], style=STATUS_STYLES[status]),
     ]
@@ -194,7 +194,8 @@ def _explain(verification: Verification, dsn: str, source: str, recorded: Manife
         return explain(copy, original, recorded)
 
 
-def _difference_lines(found: TableDifference) -> list[str]:
+def difference_lines(found: TableDifference) -> list[str]:
+    """What differs in a table, for a person."""
     what = f"{found.table}: {counted(found.buckets, 'faulty bucket')}"
     if found.examined < found.buckets and not found.note:
         what += f", {found.examined} of them looked into"

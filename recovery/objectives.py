@@ -45,6 +45,10 @@ FULL = Tier(
 )
 TIERS = (DATABASE, APPLICATION, FULL)
 
+# How long nobody may write while a migration switches from one database to the other: the project's own goal, at the
+# 95th percentile, and what `dr migrate cutover` allows when nothing else is said.
+CUTOVER_PAUSE = timedelta(seconds=1)
+
 # Retentions, in days.
 AUTOMATED_BACKUP_RETENTION_DAYS = 7
 SNAPSHOT_RETENTION_DAYS = 90

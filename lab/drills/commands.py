@@ -11,6 +11,7 @@ import typer
 
 from lab.cloud import Cloud, running_cloud
 from lab.documented import (
+    BLUE_GREEN_SWITCHOVER,
     MULTI_AZ_FAILOVER,
     PROMOTION,
     REPLICATED_BACKUPS,
@@ -20,6 +21,7 @@ from lab.documented import (
 )
 from lab.drill import BACKUP_STEP, RestoreDrill
 from lab.drills.instance import KILLS, InstanceDrill
+from lab.drills.migrate import MigrateDrill
 from lab.drills.region import CLOCK, FailbackDrill, RegionDrill
 from lab.drills.restore import MomentDrill
 from lab.drills.rollback import RollbackDrill
@@ -66,7 +68,8 @@ RESTORE = Kind("restore", FULL, (REPLICATED_BACKUPS,), _in_a_cloud(MomentDrill))
 ROLLBACK = Kind("rollback", APPLICATION, (ROLLING_DEPLOYMENT,), _in_a_cloud(RollbackDrill))
 REGION = Kind("region", FULL, (PROMOTION,), _in_a_cloud(RegionDrill, waits=CLOCK))
 FAILBACK = Kind("failback", FULL, (PROMOTION,), _in_a_cloud(FailbackDrill, waits=CLOCK))
-DRILLS = (INSTANCE, ROLLBACK, RESTORE, REGION, FAILBACK)
+MIGRATE = Kind("migrate", DATABASE, (BLUE_GREEN_SWITCHOVER,), lambda timeline: MigrateDrill(timeline).run())
+DRILLS = (INSTANCE, ROLLBACK, RESTORE, REGION, FAILBACK, MIGRATE)
 
 
 @app.callback()
@@ -132,6 +135,16 @@ def region(output: Output = OUTPUT / REGION.name, as_json: AsJson = False) -> No
 def failback(output: Output = OUTPUT / FAILBACK.name, as_json: AsJson = False) -> None:
     """Leave the primary region while it answers, and return to it: nothing may be lost either way."""
     _finish([_run(FAILBACK, output)], as_json=as_json)
+
+
+@app.command()
+def migrate(kills: Kills = 1, output: Output = OUTPUT / MIGRATE.name, as_json: AsJson = False) -> None:
+    """Move a live database to another major version and back; kill tool, source and target meanwhile."""
+
+    def run(timeline: Timeline) -> Evidence:
+        return MigrateDrill(timeline, kills).run()
+
+    _finish([_run(replace(MIGRATE, run=run), output)], as_json=as_json)
 
 
 @app.command("all")

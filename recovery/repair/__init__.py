@@ -1,0 +1,1 @@
+"""Bring rows of a restored copy back into the live database, and be able to undo it."""
