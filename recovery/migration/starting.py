@@ -38,6 +38,8 @@ from recovery.migration.tables import MARKER
 from recovery.refusal import RefusedError
 
 LOOK_SECONDS = 0.25
+# Without a byte for so long a copy has come to rest: longer than any retry of PostgreSQL's, which takes seconds.
+STALLED_SECONDS = 120.0
 SECOND_PART = "continuity.migration_marker_number"
 
 Progress = Callable[[str], None]
@@ -124,14 +126,27 @@ def _copy(ends: Ends, migration: Migration, progress: Progress) -> Migration:
         migration = write_both(ends, migration.model_copy(update={"step": "copy", "subscription": number}))
     _switch(ends.target, migration.key, on=True)
     began, before = time.monotonic(), None
+    moved, seen = began, None
     while not (found := standing(ends)).copied:
         if any(each.lost for each in found.slots):
             raise RefusedError(f"expected the copy to go on, found that {found.alarms[0]}")
         copied = sum(each.target_bytes for each in found.tables)
         before = copied if before is None else before
+        now = (copied, [each.state for each in found.tables])
+        moved, seen = (moved, seen) if now == seen else (time.monotonic(), now)
+        if time.monotonic() - moved > STALLED_SECONDS:
+            raise RefusedError(_stalled(found))
         progress(_told(found, (copied - before) / max(time.monotonic() - began, LOOK_SECONDS)))
         time.sleep(LOOK_SECONDS)
     return migration
+
+
+def _stalled(found: Standing) -> str:
+    what = "; ".join(found.alarms) or f"{found.errors} errors of the subscription so far"
+    return (
+        f"expected the copy to go on, found no byte of it for {STALLED_SECONDS:.0f} s ({what}). Read both servers'"
+        " logs, end what holds a lock or the network, and start again: it goes on where it was; or abort"
+    )
 
 
 def _told(found: Standing, rate: float) -> str:

@@ -14,7 +14,7 @@ from recovery.migration.aborting import abort, abort_without_target
 from recovery.migration.cutting_over import Cutover, cut_over
 from recovery.migration.ends import Ends, open_ends, open_source
 from recovery.migration.sequences import HEADROOM
-from recovery.migration.standing import standing
+from recovery.migration.standing import Standing, standing
 from recovery.migration.starting import start
 from recovery.migration.tools import run_tool
 from recovery.migration.verifying import verify
@@ -75,6 +75,22 @@ def test_a_second_start_goes_on_and_changes_nothing(app: Databases) -> None:
     before = moved(app, standing).migration
     started(app)
     assert moved(app, standing).migration == before
+
+
+def test_a_copy_that_came_to_rest_is_told_and_gone_on_from(app: Databases, monkeypatch: pytest.MonkeyPatch) -> None:
+    def at_rest(ends: Ends) -> Standing:
+        found = standing(ends)
+        return found.model_copy(
+            update={"tables": tuple(each.model_copy(update={"state": "copying"}) for each in found.tables)}
+        )
+
+    with monkeypatch.context() as patched:
+        patched.setattr("recovery.migration.starting.STALLED_SECONDS", 0.5)
+        patched.setattr("recovery.migration.starting.standing", at_rest)
+        with pytest.raises(RefusedError, match="no byte of it for 0 s .*start again"):
+            started(app)
+    started(app)
+    assert moved(app, standing).copied
 
 
 def test_verification_names_the_rows_that_differ(app: Databases) -> None:
