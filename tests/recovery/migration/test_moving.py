@@ -87,7 +87,7 @@ def test_a_copy_that_came_to_rest_is_told_and_gone_on_from(app: Databases, monke
     with monkeypatch.context() as patched:
         patched.setattr("recovery.migration.starting.STALLED_SECONDS", 0.5)
         patched.setattr("recovery.migration.starting.standing", at_rest)
-        with pytest.raises(RefusedError, match="no byte of it for 0 s .*start again"):
+        with pytest.raises(RefusedError, match=r"no byte of it for 0 s .*start again"):
             started(app)
     started(app)
     assert moved(app, standing).copied
