@@ -1,6 +1,6 @@
 # Two commands matter: `make drill` executes every promise once, `make test` checks everything. Both do all the set-up.
 .DEFAULT_GOAL := help
-.PHONY: help install drill drill-all lab cost damage clean-restores bench bench-device bench-failover bench-migrate bench-synth device-faults docs architecture test lint format types contracts pytest synth snapshots lock clean
+.PHONY: help install drill drill-all lab cost damage clean-restores bench bench-device bench-failover bench-migrate bench-synth device-faults docs architecture test lint format types contracts pytest coverage synth snapshots lock clean
 SHELL := /bin/bash
 
 PYTHON ?= python3
@@ -78,7 +78,10 @@ types: install ## types, strictly
 contracts: install ## who may import whom
 	@echo "== import contracts"; lint-imports --no-logo
 
-pytest: install ## unit, template, snapshot, nag, cfn-lint and lab tests, with coverage
+pytest: install ## unit, template, snapshot, nag, cfn-lint and lab tests
+	@$(BIN)/pytest -n $(JOBS) --dist loadscope -q
+
+coverage: install ## the same tests, and what they reach
 	@$(BIN)/pytest -n $(JOBS) --dist loadscope --cov --cov-report=term:skip-covered -q
 
 synth: install ## dev, staging and prod into cdk.out/, without credentials or network

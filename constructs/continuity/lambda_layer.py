@@ -22,6 +22,7 @@ PLATFORMS = ("manylinux2014_x86_64", "manylinux_2_28_x86_64")
 SERVICES = (
     "application-autoscaling",
     "backup",
+    "cloudwatch",
     "cognito-idp",
     "dynamodb",
     "ec2",
