@@ -1,12 +1,14 @@
 """Builds one Stage per environment and synthesizes; nothing else.
 
 ``-c environment=NAME`` chooses one environment; without it all that are meant for AWS are built. A setting that cannot
-be deployed ends the program with status 2 and one message.
+be deployed ends the program with status 2 and one message; a finding of the checks ends it with status 1.
 """
 
+import json
 import os
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from aws_cdk import App, Validations
@@ -58,7 +60,24 @@ def main() -> None:
     except ValueError as error:
         print(f"The settings cannot be deployed. {error}", file=sys.stderr)  # noqa: T201 - a command's answer
         sys.exit(2)
-    app.synth()
+    refuse_unsafe(Path(app.synth().directory))
+
+
+def refuse_unsafe(assembly: Path) -> None:
+    """End with status 1 when a check found something: beneath the CLI, the library only notes that in its report."""
+    if os.environ.get("CDK_VALIDATION") == "false":
+        return  # whoever switched the checks off has no report
+    report: dict[str, Any] = json.loads((assembly / "validation-report.json").read_text())
+    found = [
+        f"{violation['ruleName']}: {violation['description']}"
+        f" ({', '.join(str(each.get('constructPath')) for each in violation['violatingConstructs'])})"
+        for plugin in report["pluginReports"]
+        if plugin["conclusion"] != "success"
+        for violation in plugin["violations"]
+    ]
+    if found:
+        print("\n".join(["The templates are not safe to deploy.", *found]), file=sys.stderr)  # noqa: T201
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The real cdk CLI, as people use it: no credentials, no network."""
 
 import subprocess
+import sys
 from pathlib import Path
 
 from tests.infrastructure.assemblies import ROOT, STACKS, program_environment
@@ -34,4 +35,21 @@ def test_laboratory_without_an_account_ends_with_one_readable_message(tmp_path: 
     done = cdk("synth", "--quiet", "-c", "environment=local", "--output", str(tmp_path))
     assert done.returncode != 0
     assert "account of local: expected an account number" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_finding_nobody_acknowledged_ends_the_synthesis(tmp_path: Path) -> None:
+    """Beneath the CLI the library writes its report and goes on."""
+    program = tmp_path / "unsafe.py"
+    program.write_text(
+        "import app\nimport continuity.notifier\ncontinuity.notifier.acknowledge = lambda *_: None\napp.main()\n"
+    )
+    done = cdk(
+        *("synth", "--quiet", "-c", "environment=dev", "--output", str(tmp_path / "out")),
+        *("--app", f"{sys.executable} {program}"),
+        variables={"CDK_VALIDATION": "true", "PYTHONPATH": f"{ROOT}:{ROOT / 'constructs'}"},
+    )
+    assert done.returncode != 0
+    assert "The templates are not safe to deploy." in done.stderr
+    assert "AwsSolutions-SMG4" in done.stderr
     assert "Traceback" not in done.stderr
