@@ -5,32 +5,18 @@ from typing import Any
 from pydantic import BaseModel
 
 from lambdas.shared.restore import RestoreDescription
-from lambdas.shared.settings import CommaSeparated, EvidenceSettings
+from lambdas.shared.settings import CommaSeparated, EvidenceSettings, NamesSettings
 from recovery.failover.answers import Request
-from recovery.names import Names
 
 
-class StepSettings(EvidenceSettings):
+class StepSettings(NamesSettings, EvidenceSettings):
     """Besides the store: whose failover this is, where people are told, and the public name where there is one."""
 
     aws_endpoint_url: str | None = None
-    account: str
-    primary_region: str
-    recovery_region: str
     topic_arn: str
     zone_id: str = ""
     public_name: str = ""
     optional_checks: CommaSeparated = ()
-
-    @property
-    def names(self) -> Names:
-        """The environment's fixed names."""
-        return Names(
-            environment=self.environment,
-            account=self.account,
-            primary_region=self.primary_region,
-            recovery_region=self.recovery_region,
-        )
 
 
 class Stopped(BaseModel):

@@ -17,39 +17,25 @@ from lambdas.shared.aws import BOUNDED, rds, secrets
 from lambdas.shared.database import sign_in
 from lambdas.shared.evidence_store import evidence_bucket
 from lambdas.shared.metrics import COUNT, publish
-from lambdas.shared.settings import DatabaseSettings, EvidenceSettings
+from lambdas.shared.settings import DatabaseSettings, EvidenceSettings, NamesSettings
 from recovery.database import Connection
 from recovery.failover.epochs import Epoch, current_epoch
 from recovery.failover.journal import as_payload
 from recovery.failover.reconciliation import Changes, changes_since, compare
 from recovery.failover.replication import replicate, replicate_backups
 from recovery.failover.site import Clients, Site
-from recovery.names import Names
 
 logger = Logger()
 
 
-class GuardSettings(DatabaseSettings, EvidenceSettings):
+class GuardSettings(NamesSettings, DatabaseSettings, EvidenceSettings):
     """Besides the database and the store: whose guard this is, and what it may open, close and scale."""
 
     aws_region: str
-    account: str
-    primary_region: str
-    recovery_region: str
     clients_group: str
     instances_group: str
     least_tasks: int
     most_tasks: int
-
-    @property
-    def names(self) -> Names:
-        """The environment's fixed names."""
-        return Names(
-            environment=self.environment,
-            account=self.account,
-            primary_region=self.primary_region,
-            recovery_region=self.recovery_region,
-        )
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature

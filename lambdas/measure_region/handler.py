@@ -14,9 +14,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from lambdas.shared.aws import backup, ecs, kms, rds
 from lambdas.shared.metrics import COUNT, SECONDS, publish
-from lambdas.shared.settings import CommaSeparated, Settings
+from lambdas.shared.settings import CommaSeparated, NamesSettings
 from recovery.measurements import keys_endangered, replicated_backup_age_seconds, tasks_missing, vaults_unlocked
-from recovery.names import Names
 
 logger = Logger()
 
@@ -25,12 +24,9 @@ class UnmeasuredError(RuntimeError):
     """Some of it could not be measured; the message says what and why. The rest was published."""
 
 
-class RegionSettings(Settings):
+class RegionSettings(NamesSettings):
     """Whose region it is, and which keys and vault it must not lose."""
 
-    account: str
-    primary_region: str
-    recovery_region: str
     vault_name: str
     key_arns: CommaSeparated
 
@@ -56,12 +52,6 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
 
 
 def _measurements(settings: RegionSettings) -> list[tuple[str, MetricUnit, Callable[[], float | None]]]:
-    names = Names(
-        environment=settings.environment,
-        account=settings.account,
-        primary_region=settings.primary_region,
-        recovery_region=settings.recovery_region,
-    )
     return [
         ("TasksMissing", COUNT, lambda: tasks_missing(ecs())),
         ("KeysEndangered", COUNT, lambda: keys_endangered(kms(), settings.key_arns)),
@@ -69,6 +59,6 @@ def _measurements(settings: RegionSettings) -> list[tuple[str, MetricUnit, Calla
         (
             "ReplicatedBackupAgeSeconds",
             SECONDS,
-            lambda: replicated_backup_age_seconds(rds(), names, now=datetime.now(UTC)),
+            lambda: replicated_backup_age_seconds(rds(), settings.names, now=datetime.now(UTC)),
         ),
     ]

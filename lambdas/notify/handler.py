@@ -14,36 +14,22 @@ from botocore.exceptions import BotoCoreError, ClientError
 from lambdas.notify.delivery import DeliveryError, mail, page, post, routing_key
 from lambdas.shared.aws import cloudwatch, secrets, sns
 from lambdas.shared.metrics import COUNT, publish
-from lambdas.shared.settings import Settings
+from lambdas.shared.settings import NamesSettings
 from recovery.alarms.message import Message
 from recovery.alarms.reading import Place, read
-from recovery.names import Names
 
 logger = Logger()
 T = TypeVar("T")
 
 
-class NotifySettings(Settings):
+class NotifySettings(NamesSettings):
     """Whose region it is, and the ways to on-call."""
 
-    account: str
-    primary_region: str
-    recovery_region: str
     aws_region: str
     message_topic_arn: str
     chat_topic_arn: str
     pagerduty_url: str
     runbooks_url: str
-
-    @property
-    def names(self) -> Names:
-        """The environment's fixed names."""
-        return Names(
-            environment=self.environment,
-            account=self.account,
-            primary_region=self.primary_region,
-            recovery_region=self.recovery_region,
-        )
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature

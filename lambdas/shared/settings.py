@@ -5,6 +5,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
+from recovery.names import Names
+
 
 class SettingsError(RuntimeError):
     """Environment variables of the function are missing or wrong; the message names them."""
@@ -43,6 +45,24 @@ class EvidenceSettings(Settings):
     evidence_bucket: str
     evidence_region: str
     database_identifier: str
+
+
+class NamesSettings(Settings):
+    """Whose deployment it is, from which every fixed name follows."""
+
+    account: str
+    primary_region: str
+    recovery_region: str
+
+    @property
+    def names(self) -> Names:
+        """The environment's fixed names."""
+        return Names(
+            environment=self.environment,
+            account=self.account,
+            primary_region=self.primary_region,
+            recovery_region=self.recovery_region,
+        )
 
 
 def _split(value: Any) -> Any:  # noqa: ANN401 - whatever the variable holds
