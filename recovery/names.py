@@ -197,10 +197,6 @@ class Names:
         """The alias of the recovery region's key for ``purpose``: database, evidence or device-backups."""
         return f"alias/{self.prefix}-recovery-{purpose}"
 
-    def alarm_topic_arn(self, region: str) -> str:
-        """The alarm topic of ``region``, for stacks that are deployed before it."""
-        return f"arn:aws:sns:{region}:{self.account}:{self.alarm_topic_name}"
-
     def state_machine_arn(self, region: str) -> str:
         """The verification of ``region``."""
         return f"arn:aws:states:{region}:{self.account}:stateMachine:{self.state_machine_name}"

@@ -86,7 +86,6 @@ DELETION_ALLOWANCE = timedelta(hours=8)
 # Both vaults are looked through twice a day: at noon of the product's people (UTC+5:30), when the night's snapshots,
 # copies and deletions are over, and twelve hours later, so that an alarm over a day always has a newer look.
 RECOVERY_POINT_REVIEW_SCHEDULE = "cron(0 7,19 * * ? *)"
-RECOVERY_POINT_REVIEW_INTERVAL = timedelta(hours=12)  # of RECOVERY_POINT_REVIEW_SCHEDULE
 
 # The monthly drill, after the monthly snapshot and its copy have had a day to finish; the recovery region's own a day
 # later, so that a fault of the first is known before the second runs.
@@ -167,7 +166,6 @@ DEVICE_REPLICATION_TIME = timedelta(minutes=15)
 RESTORE_PROOF_MAX_AGE = timedelta(days=35)
 REGION_TEST_MAX_AGE = timedelta(days=92 + 7)
 # Evidence is read again twice a day, its chain with it.
-EVIDENCE_REVIEW_INTERVAL = timedelta(hours=12)
 EVIDENCE_REVIEW_SCHEDULE = "cron(30 7,19 * * ? *)"
 
 # The canary: an alarm that is meant to speak, all the way to on-call's tools. Three that do not arrive are silence, and

@@ -21,8 +21,6 @@ from recovery.alarms.table import Role, groups_in, is_composite, quiet_because_o
 from recovery.alarms.values import Values
 from recovery.names import METRIC_NAMESPACE
 
-MINUTE = Duration.minutes(1)
-
 
 def own_metric(deployment: Deployment, name: str, *, statistic: str, period: Duration) -> cloudwatch.Metric:
     """A metric of our functions. Its one dimension is theirs: a graph with another would never see a value."""
@@ -30,17 +28,6 @@ def own_metric(deployment: Deployment, name: str, *, statistic: str, period: Dur
         namespace=METRIC_NAMESPACE,
         metric_name=name,
         dimensions_map={"Environment": deployment.names.environment},
-        statistic=statistic,
-        period=period,
-    )
-
-
-def database_metric(identifier: str, name: str, *, statistic: str, period: Duration = MINUTE) -> cloudwatch.Metric:
-    """A metric that RDS reports of an instance."""
-    return cloudwatch.Metric(
-        namespace="AWS/RDS",
-        metric_name=name,
-        dimensions_map={"DBInstanceIdentifier": identifier},
         statistic=statistic,
         period=period,
     )

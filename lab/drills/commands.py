@@ -21,7 +21,7 @@ from lab.documented import (
 )
 from lab.drill import BACKUP_STEP, RestoreDrill
 from lab.drills.instance import KILLS, InstanceDrill
-from lab.drills.migrate import MigrateDrill
+from lab.drills.migrate import PLANNED, MigrateDrill
 from lab.drills.region import CLOCK, FailbackDrill, RegionDrill
 from lab.drills.restore import MomentDrill
 from lab.drills.rollback import RollbackDrill
@@ -68,7 +68,7 @@ RESTORE = Kind("restore", FULL, (REPLICATED_BACKUPS,), _in_a_cloud(MomentDrill))
 ROLLBACK = Kind("rollback", APPLICATION, (ROLLING_DEPLOYMENT,), _in_a_cloud(RollbackDrill))
 REGION = Kind("region", FULL, (PROMOTION,), _in_a_cloud(RegionDrill, waits=CLOCK))
 FAILBACK = Kind("failback", FULL, (PROMOTION,), _in_a_cloud(FailbackDrill, waits=CLOCK))
-MIGRATE = Kind("migrate", DATABASE, (BLUE_GREEN_SWITCHOVER,), lambda timeline: MigrateDrill(timeline).run())
+MIGRATE = Kind("migrate", PLANNED, (BLUE_GREEN_SWITCHOVER,), lambda timeline: MigrateDrill(timeline).run())
 DRILLS = (INSTANCE, ROLLBACK, RESTORE, REGION, FAILBACK, MIGRATE)
 
 

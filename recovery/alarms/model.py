@@ -58,11 +58,6 @@ class Metric:
         dimensions = (("Environment", "{environment}"),)
         return cls(namespace=METRIC_NAMESPACE, name=name, statistic=statistic, period=period, dimensions=dimensions)
 
-    @property
-    def is_own(self) -> bool:
-        """Whether a function of ours emits it."""
-        return self.namespace == METRIC_NAMESPACE
-
 
 @dataclass(frozen=True, kw_only=True)
 class Cause:

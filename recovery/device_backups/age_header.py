@@ -6,7 +6,6 @@ one that was cut within a chunk.
 
 import re
 
-FIRST_LINE = b"age-encryption.org/v1\n"
 # A header of twenty recipients has 2 KiB; what has not ended by then is none.
 LONGEST_HEADER_BYTES = 64 * 1024
 NONCE_BYTES = 16

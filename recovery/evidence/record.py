@@ -98,7 +98,7 @@ class Evidence(_Record):
     format: Literal[1] = 1
     """Of this schema. A field may be added to it; one that changes its meaning makes another."""
     drill: str
-    """restore-test (AWS Backup's), restore (any other), instance, rollback, failover, failback; in the lab region."""
+    """restore-test (AWS Backup's), restore, instance, rollback, failover, failback; the lab's region, migrate."""
     environment: str
     region: str | None = None
     """Where the restore was judged, which is where it is."""
