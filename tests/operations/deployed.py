@@ -4,7 +4,7 @@ import json
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 
@@ -50,22 +50,28 @@ class Deployed:
             return [row[0] for row in connection.execute("SELECT id FROM paid ORDER BY id").fetchall()]
 
     def write_around_a_moment(self) -> datetime:
-        """Write 1, and 2 after the moment that is returned: a whole second that both regions can restore by now."""
+        """Write 1, and 2 after the moment that is returned: a whole second that both regions can restore by now.
+
+        The two seconds after it can be restored, too: a later write is archived, where a recovery to them ends.
+        """
         self.write(1)
         moment = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=1)
+        self._wait_beyond(moment)
+        self.write(2)
+        last = moment + timedelta(seconds=2)
+        self._wait_beyond(last)
+        self.write(3)
+        with psycopg.connect(self.dsn(self.names.instance_identifier), autocommit=True) as connection:
+            segment = _value(connection, "SELECT pg_walfile_name(pg_current_wal_lsn())")
+            connection.execute("SELECT pg_switch_wal()")
+            archived = "SELECT true FROM pg_stat_archiver WHERE last_archived_wal >= %s"
+            wait_for("the archives", lambda: _value(connection, archived, segment))
+        assert all(self._latest(region) > last for region in (PRIMARY_REGION, RECOVERY_REGION))
+        return moment
+
+    def _wait_beyond(self, moment: datetime) -> None:
         while datetime.now(UTC) <= moment:
             time.sleep(0.05)
-        self.write(2)
-        rest = iter(range(3, 1000))
-
-        def archived() -> bool | None:
-            self.write(next(rest))  # archiving is by segment: something has to follow
-            time.sleep(0.3)
-            regions = (PRIMARY_REGION, RECOVERY_REGION)
-            return all(self._latest(region) > moment + timedelta(seconds=2) for region in regions) or None
-
-        wait_for("the archives", archived)
-        return moment
 
     def _latest(self, region: str) -> datetime:
         rds = self.cloud.clients(region).rds
@@ -74,6 +80,11 @@ class Deployed:
         ]
         latest = found.get("RestoreWindow", {}).get("LatestTime")
         return latest or datetime.min.replace(tzinfo=UTC)
+
+
+def _value(connection: psycopg.Connection, query: LiteralString, *parameters: str) -> Any:
+    found = connection.execute(query, parameters).fetchone()
+    return None if found is None else found[0]
 
 
 def deploy(cloud: Cloud, environment: str) -> Deployed:
