@@ -5,7 +5,6 @@ import json
 import os
 import secrets
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -22,6 +21,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from lab.postgres import HOST, free_port
+from lab.processes import kill_server
 from lab.server import make_run_folder
 
 if TYPE_CHECKING:
@@ -204,8 +204,7 @@ class Cloud:
                 self._process.kill()
                 self._process.wait()
         for pid_file in self.folder.rglob("postmaster.pid"):
-            with contextlib.suppress(OSError, ValueError):
-                os.killpg(os.getpgid(int(pid_file.read_text().split("\n", 1)[0])), signal.SIGKILL)
+            kill_server(pid_file.parent)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def clients(self, region: str) -> Clients:

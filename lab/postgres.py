@@ -20,12 +20,12 @@ import psutil
 import psycopg
 from psycopg.conninfo import make_conninfo
 
+from lab.processes import STOP_TIMEOUT_SECONDS, kill_server, postmaster
 from lab.server import SERVER, PostgresError, as_user, own, own_tree, usable_server
 
 HOST = "127.0.0.1"
 LISTENING_PORTS = (10_000, 32_000)
 START_TIMEOUT_SECONDS = 30
-STOP_TIMEOUT_SECONDS = 15
 
 # Durability is switched off only where it cannot change what a drill observes: a cluster is killed by signal, never by
 # losing the machine, so the kernel still has every write. One slow fsync per commit would only slow the lab.
@@ -87,12 +87,8 @@ class Cluster:
     @property
     def pid(self) -> int | None:
         """Process id of the running postmaster, None when there is none."""
-        try:
-            pid = int((self.data / "postmaster.pid").read_text().split("\n", 1)[0])
-            os.kill(pid, 0)
-        except (OSError, ValueError):
-            return None
-        return pid
+        server = postmaster(self.data)
+        return server.pid if server is not None else None
 
     def dsn(self, database: str = "postgres", *, user: str | None = None, password: str | None = None) -> str:
         """A libpq connection string, for the superuser unless ``user`` says otherwise."""
@@ -165,6 +161,7 @@ class Cluster:
         while not self.accepts_connections():
             if process.poll() is not None or time.monotonic() > deadline:
                 self.kill()
+                process.kill()  # it may not have written its id yet
                 raise PostgresError(f"PostgreSQL in {self.folder} did not start:\n{self.log_tail()}")
             time.sleep(0.03)
 
@@ -175,26 +172,19 @@ class Cluster:
 
     def stop(self) -> None:
         """Shut down in order (fast mode); kill what does not stop within STOP_TIMEOUT_SECONDS."""
-        self._signal(signal.SIGINT)
-        self._wait_until_gone(STOP_TIMEOUT_SECONDS)
-        if self.pid is not None:
-            self.kill()
+        server = postmaster(self.data)
+        if server is None:
+            return
+        with contextlib.suppress(psutil.NoSuchProcess):
+            server.send_signal(signal.SIGINT)
+        deadline = time.monotonic() + STOP_TIMEOUT_SECONDS
+        while self.pid is not None and time.monotonic() < deadline:
+            time.sleep(0.02)
+        self.kill()
 
     def kill(self) -> None:
         """Kill the postmaster and its children at once, as a lost instance would be: nothing is flushed."""
-        pid = self.pid
-        if pid is None:
-            return
-        os.kill(pid, signal.SIGSTOP)  # so that it starts no child meanwhile
-        # Each child has a session of its own, and would go on until it saw that the postmaster is gone.
-        children = psutil.Process(pid).children()
-        for number in (*(child.pid for child in children), pid):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(number, signal.SIGKILL)
-        self._wait_until_gone(STOP_TIMEOUT_SECONDS)
-        deadline = time.monotonic() + STOP_TIMEOUT_SECONDS
-        while any(map(_runs, children)) and time.monotonic() < deadline:
-            time.sleep(0.01)
+        kill_server(self.data)
         (self.data / "postmaster.pid").unlink(missing_ok=True)
 
     def destroy(self) -> None:
@@ -239,27 +229,6 @@ class Cluster:
     def _make_folder(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         own(self.folder)
-
-    def _signal(self, number: int) -> None:
-        pid = self.pid
-        if pid is not None:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, number)
-
-    def _wait_until_gone(self, seconds: float) -> None:
-        deadline = time.monotonic() + seconds
-        while self.pid is not None and time.monotonic() < deadline:
-            with contextlib.suppress(ChildProcessError):  # reap it when it is our own child
-                os.waitpid(self.pid or 0, os.WNOHANG)
-            time.sleep(0.02)
-
-
-def _runs(process: psutil.Process) -> bool:
-    """Whether it still does anything: one that init has not reaped yet does not."""
-    try:
-        return process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 def _quoted(value: str) -> str:

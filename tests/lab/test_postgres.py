@@ -1,5 +1,7 @@
 """Real clusters: made, killed, copied and reached as RDS instances are."""
 
+import subprocess
+import threading
 from pathlib import Path
 
 import psycopg
@@ -41,6 +43,25 @@ def test_killed_cluster_keeps_what_it_acknowledged(folder: Path) -> None:
     with cluster.connect() as connection:
         assert connection.execute("SELECT id FROM paid").fetchall() == [(1,)]
     cluster.destroy()
+
+
+def test_a_process_id_that_came_back_is_left_alone(folder: Path) -> None:
+    """A killed server's file may name, later, any process or a thread of our own."""
+    cluster = Cluster(folder / "gone")
+    cluster.data.mkdir(parents=True)
+    innocent = subprocess.Popen(["sleep", "60"])
+    ended = threading.Event()
+    thread = threading.Thread(target=ended.wait)
+    thread.start()
+    for number in (innocent.pid, thread.native_id):
+        (cluster.data / "postmaster.pid").write_text(f"{number}\n{cluster.data}\n")
+        assert cluster.pid is None
+        cluster.stop()
+        cluster.kill()
+    assert innocent.poll() is None
+    ended.set()
+    innocent.kill()
+    innocent.wait()
 
 
 def test_destroyed_cluster_leaves_nothing(folder: Path) -> None:

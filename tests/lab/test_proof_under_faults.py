@@ -1,11 +1,8 @@
 """The deployed verification when AWS, the network or the restore goes wrong: exactly one verdict all the same."""
 
 import json
-import os
-import signal
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +10,7 @@ import pytest
 from lab.cloud import LabError, running_cloud
 from lab.executions import execute
 from lab.polling import wait_for
+from lab.processes import kill_server
 from recovery.checks import CHECKS
 from tests.lab.proving import Proving, deploy_verification
 
@@ -129,7 +127,7 @@ def test_database_that_never_answers_is_not_proven(proving: Proving) -> None:
     proving.ended(job)
     found = proving.cloud.clients(proving.region).backup.describe_restore_job(RestoreJobId=job)
     identifier = found["CreatedResourceArn"].rpartition(":")[2]
-    kill(proving.cloud.folder / "instances" / f"{proving.region}-{identifier}" / "data" / "postmaster.pid")
+    kill_server(proving.cloud.folder / "instances" / f"{proving.region}-{identifier}" / "data")
     execution = ask(proving, {"dbInstanceIdentifier": identifier, "restoreStartedAt": datetime.now(UTC).isoformat()})
     assert set(statuses(proving, execution).values()) == {"NOT_PROVEN"}
     assert set(statuses(proving, execution)) == set(CHECKS)
@@ -197,10 +195,6 @@ def machine_named(proving: Proving, part: str) -> str:
     machines = proving.cloud.clients(proving.region).states.list_state_machines()["stateMachines"]
     (machine,) = (each["stateMachineArn"] for each in machines if part in each["name"])
     return machine
-
-
-def kill(pid_file: Path) -> None:
-    os.killpg(os.getpgid(int(pid_file.read_text().split("\n", 1)[0])), signal.SIGKILL)
 
 
 def ask(proving: Proving, request: dict[str, Any]) -> str:
