@@ -251,6 +251,7 @@ def test_missing_credentials_are_one_line(dr: Dr, account: str, monkeypatch: pyt
 def test_ctrl_c_ends_only_the_waiting(service: Service) -> None:
     service.ends("hangs")  # so that there is something to wait for, however slow this machine is
     command = [str(Path(sys.executable).with_name("dr")), *ROLLBACK]
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a script's background job ignores it, and its children
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         deadline = time.monotonic() + 30
