@@ -52,7 +52,7 @@ def _deploy(cloud: Cloud, timeline: Timeline) -> Deployment:
 
 def _print_addresses(cloud: Cloud) -> None:
     typer.echo(
-        f"\nThe lab is running, with an account of its own.\n\n  export AWS_ENDPOINT_URL={cloud.endpoint}"
+        f"\nThe lab is running, with an account that is nobody's.\n\n  export AWS_ENDPOINT_URL={cloud.endpoint}"
         f" AWS_ACCESS_KEY_ID={cloud.account} AWS_SECRET_ACCESS_KEY=lab\n"
     )
     for instance in cloud.listing("instances"):

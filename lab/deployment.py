@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from lab.assemblies import CHECKOUT, assembly_for
 from lab.cloud import Cloud, LabError
 
-CHECKOUT = Path(__file__).parents[1]
 STAGE = "local"
 # The CLI waits for stacks itself; past this it hangs, and a hung drill proves nothing.
 CLI_TIMEOUT_SECONDS = 180
@@ -55,12 +55,14 @@ def tool_environment(cloud: Cloud) -> dict[str, str]:
 
 
 def synthesize(cloud: Cloud) -> Path:
-    """Synthesize environment ``local`` for the lab's account; returns the assembly's folder."""
-    assembly = cloud.folder / "cdk.out"
+    """Synthesize environment ``local`` for the lab's account; returns the assembly's folder. Raises LabError."""
     # The lab checks recovery, not the templates: `make test` runs the template rules over every environment.
     quick = {"CDK_VALIDATION": "false"}
-    _cdk(cloud, "synth", "--quiet", "--context", f"environment={STAGE}", "--output", str(assembly), env=quick)
-    return assembly
+
+    def run(folder: Path) -> None:
+        _cdk(cloud, "synth", "--quiet", "--context", f"environment={STAGE}", "--output", str(folder), env=quick)
+
+    return assembly_for(f"{STAGE} {cloud.account}", cloud.folder / "cdk.out", run)
 
 
 def bootstrap(cloud: Cloud, assembly: Path) -> list[str]:
