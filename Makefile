@@ -12,6 +12,9 @@ export JSII_RUNTIME_PACKAGE_CACHE := enabled
 export AWS_EC2_METADATA_DISABLED := true
 # More than cores: the drills and the state machines mostly wait.
 JOBS ?= 3
+# A module's tests share what they deployed. A worker that dies ends the run: replaced, it may hang for ever
+# (pytest-xdist #1378). The order is that of tests/conftest.py: what takes longest begins first.
+PARALLEL := -n $(JOBS) --dist loadscope --no-loadscope-reorder --max-worker-restart 0
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -79,10 +82,10 @@ contracts: install ## who may import whom
 	@echo "== import contracts"; lint-imports --no-logo
 
 pytest: install ## unit, template, snapshot, nag, cfn-lint and lab tests
-	@$(BIN)/pytest -n $(JOBS) --dist loadscope -q
+	@$(BIN)/pytest $(PARALLEL) -q
 
 coverage: install ## the same tests, and what they reach
-	@$(BIN)/pytest -n $(JOBS) --dist loadscope --cov --cov-report=term:skip-covered -q
+	@$(BIN)/pytest $(PARALLEL) --cov --cov-report=term:skip-covered -q
 
 synth: install ## dev, staging and prod into cdk.out/, without credentials or network
 	@cdk synth --quiet --output cdk.out

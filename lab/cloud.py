@@ -130,7 +130,8 @@ class Clients:
 class Cloud:
     """A running emulator with a temporary folder and a free port; two of them on one machine share nothing.
 
-    The account doubles as access key, which is how the emulator tells accounts apart. State machines wait the share ``waits`` of what they should; at 0, not at all.
+    State machines wait the share ``waits`` of what they should; at 0, not at all. The account doubles as access key,
+    which is how the emulator tells accounts apart.
     """
 
     def __init__(self, *, waits: float = 1) -> None:

@@ -32,7 +32,8 @@ def times_synthesized(*targets: Path, settings: str = "local") -> int:
     return len(calls)
 
 
-def test_assembly_of_the_same_sources_is_made_once(checkout: Path, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("checkout")
+def test_assembly_of_the_same_sources_is_made_once(tmp_path: Path) -> None:
     assert times_synthesized(tmp_path / "one", tmp_path / "two") == 1
 
 
@@ -44,12 +45,14 @@ def test_changed_source_makes_a_new_assembly_and_drops_the_old(changed: str, che
     assert len(list((checkout / "build").glob("*/"))) == 1
 
 
-def test_other_settings_make_another_assembly(checkout: Path, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("checkout")
+def test_other_settings_make_another_assembly(tmp_path: Path) -> None:
     times_synthesized(tmp_path / "before")
     assert times_synthesized(tmp_path / "after", settings="staging") == 1
 
 
-def test_what_a_deployment_does_to_its_assembly_is_its_own(checkout: Path, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("checkout")
+def test_what_a_deployment_does_to_its_assembly_is_its_own(tmp_path: Path) -> None:
     times_synthesized(tmp_path / "before")
     (tmp_path / "before" / "manifest.json").write_text("changed")
     assert times_synthesized(tmp_path / "after") == 0
