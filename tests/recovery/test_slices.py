@@ -53,7 +53,7 @@ def test_rows_are_dealt_by_their_period_of_creation(entries: Connection):
     (table,) = take_manifest(entries).tables
     assert table.layout.period_seconds is not None
     assert (table.rows, table.settled) == (ROWS, ROWS)
-    own = [number for number in range(len(table.buckets)) if table.buckets[number].rows]
+    own = [bucket for bucket in table.buckets if bucket.rows]
     assert len(own) > ROWS / 3, "the rows are spread over many buckets"
 
 
