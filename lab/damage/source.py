@@ -11,7 +11,6 @@ from lab.server import make_run_folder
 # Small, so that copies are cheap; and nothing but us touches the files that damage is done to.
 SMALL = {
     "shared_buffers": "16MB",
-    "min_wal_size": "2MB",
     "autovacuum": "off",
     "max_prepared_transactions": "5",
 }
@@ -31,7 +30,7 @@ class Source:
 
     def start(self) -> None:
         """Make the cluster, with the roles that RDS gives every instance."""
-        self.cluster.create("--wal-segsize", "1")
+        self.cluster.create()
         self.cluster.start()
         with self.cluster.connect() as connection:
             connection.execute("CREATE ROLE rds_iam")

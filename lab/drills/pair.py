@@ -32,7 +32,6 @@ SETTINGS = {
     # What the standby still needs, and what pg_rewind needs to find where the two parted: that is since the checkpoint
     # that synchronizing them makes. It copies all that is kept, so no more than that.
     "wal_keep_size": "32MB",
-    "min_wal_size": "2MB",
 }
 
 
@@ -45,7 +44,7 @@ class Pair:
 
     def start(self) -> None:
         """Make both; the standby streams, but no commit waits for it yet."""
-        self.primary.create("--wal-segsize", "1")
+        self.primary.create()
         self.primary.start()
         copy = self.standby.folder.parent / "base"
         base_backup(self.primary, copy)
