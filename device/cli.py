@@ -1,14 +1,18 @@
 """``duskspendr-backup``: back up a SQLite database on this device, prove the backup, bring it back."""
 
+import sys
+from collections.abc import Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer._click.exceptions import ClickException
 from typer.core import TyperGroup
 from typer.main import get_command
 
 from device.context import client_version
-from device.terminal import say
+from device.errors import UsageError
+from device.terminal import answer_error, say
 
 if TYPE_CHECKING:
     from typer._click import Command, Context
@@ -37,7 +41,28 @@ _COMMANDS = {
 
 
 class _Commands(TyperGroup):
-    """The commands, each imported when it is looked at."""
+    """The commands, each imported when it is looked at; a mistyped one answers a script in JSON, too."""
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        windows_expand_args: bool = True,
+        **extra: Any,  # noqa: ANN401 - Typer's own signature
+    ) -> Any:  # noqa: ANN401
+        words = list(sys.argv[1:] if args is None else args)
+        if not standalone_mode or "--json" not in words:
+            return super().main(args, prog_name, complete_var, standalone_mode, windows_expand_args, **extra)
+        try:
+            sys.exit(super().main(words, prog_name, complete_var, standalone_mode=False, **extra))
+        except ClickException as error:
+            found = " ".join(error.format_message().split())
+            answer_error(UsageError(expected="a command that can be understood", found=found, do="see --help"))
+            sys.exit(UsageError.exit_status)
+        except typer.Abort:
+            sys.exit(1)
 
     def list_commands(self, ctx: "Context") -> list[str]:
         del ctx

@@ -86,10 +86,15 @@ def storage_error(error: OSError) -> BackupError:
     )
 
 
+def answer_error(error: BackupError) -> None:
+    """The error as one JSON object."""
+    facts = {"code": error.code, "message": str(error), "expected": error.expected, "found": error.found}
+    typer.echo(json.dumps({"error": facts | {"do": error.do}}, indent=2))
+
+
 def _stop(error: BackupError, as_json: bool) -> NoReturn:
     if as_json:
-        facts = {"code": error.code, "message": str(error), "expected": error.expected, "found": error.found}
-        typer.echo(json.dumps({"error": facts | {"do": error.do}}, indent=2))
+        answer_error(error)
     else:
         remark(f"error: {error}")
     raise typer.Exit(error.exit_status)

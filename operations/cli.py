@@ -17,12 +17,13 @@ from operations.repair import repair
 from operations.restore import restore
 from operations.rollback import rollback
 from operations.status import status
-from operations.terminal import answer, one_error, say
+from operations.terminal import Commands, answer, one_error, say
 from recovery import bootstrap as bootstrapping
 from recovery import heartbeat as pulse
 from recovery.database import connect
 
 app = typer.Typer(
+    cls=Commands,
     help="Disaster recovery of DuskSpendr: see where it stands, roll back, restore, and prove what was restored.",
     no_args_is_help=True,
     add_completion=False,

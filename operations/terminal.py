@@ -1,6 +1,7 @@
 """How ``dr`` speaks: results on standard output, progress and errors on standard error, JSON when asked for."""
 
 import json
+import sys
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn
@@ -9,6 +10,8 @@ import psycopg
 import typer
 from rich.console import Console
 from rich.text import Text
+from typer._click.exceptions import ClickException
+from typer.core import TyperGroup
 
 from recovery.database import without_secrets
 from recovery.refusal import RefusedError
@@ -21,6 +24,31 @@ STATUS_STYLES = {"passed": "green", "failed": "bold red", "not_proven": "yellow"
 
 class InputError(ValueError):
     """An argument cannot be used; the message says what was expected, what was found and what to do."""
+
+
+class Commands(TyperGroup):
+    """A group of commands that answers a script in JSON even where the command line itself is wrong."""
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        windows_expand_args: bool = True,
+        **extra: Any,  # noqa: ANN401 - Typer's own signature
+    ) -> Any:  # noqa: ANN401
+        """Run the command line and end the process, as Typer's own does."""
+        words = list(sys.argv[1:] if args is None else args)
+        if not standalone_mode or "--json" not in words:
+            return super().main(args, prog_name, complete_var, standalone_mode, windows_expand_args, **extra)
+        try:
+            sys.exit(super().main(words, prog_name, complete_var, standalone_mode=False, **extra))
+        except ClickException as error:
+            typer.echo(json.dumps({"error": " ".join(error.format_message().split())}))
+            sys.exit(error.exit_code)
+        except typer.Abort:
+            sys.exit(EXIT_FAILED)
 
 
 def say(text: str | Text) -> None:

@@ -308,3 +308,11 @@ def test_path_that_is_not_there_is_a_wrong_command(phone: Phone):
     ):
         error = refused(*arguments, status=2)
         assert (error["code"], error["do"]) == ("not_there", "check the path")
+
+
+@pytest.mark.parametrize("words", [("create", "--databse", "x"), ("crate",), ("cloud", "lst"), ("keygen",)])
+def test_a_command_line_that_is_wrong_answers_a_script_in_json(words: tuple[str, ...]):
+    result = run(*words, "--json")
+    assert result.exit_code == 2
+    assert json.loads(result.stdout)["error"]["code"] == "usage"
+    assert result.stderr == ""

@@ -360,3 +360,25 @@ def test_optional_check_of_an_unknown_name_is_refused(dr: Dr, recorded: Path, ds
 
 def _unable(*_: object) -> Outcome:
     raise RuntimeError("no rights to look")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("status", "--environmnt", "prod"),
+        ("statsu",),
+        ("migrate", "plan", "--source", "host=a"),
+        ("drill", "record", "--environment"),
+    ],
+)
+def test_a_command_line_that_is_wrong_answers_a_script_in_json(dr: Dr, words: tuple[str, ...]):
+    result = dr(*words, "--json")
+    assert result.exit_code == 2
+    assert list(json.loads(result.stdout)) == ["error"]
+    assert result.stderr == ""
+
+
+def test_help_and_results_are_as_ever_beside_json(dr: Dr):
+    shown = dr("status", "--json", "--help")
+    assert shown.exit_code == 0
+    assert "Usage:" in shown.output
