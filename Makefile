@@ -1,6 +1,6 @@
 # Two commands matter: `make drill` executes every promise once, `make test` checks everything. Both do all the set-up.
 .DEFAULT_GOAL := help
-.PHONY: help install drill drill-all lab cost damage clean-restores bench bench-device bench-failover bench-migrate bench-synth device-faults docs architecture test lint format types contracts pytest coverage synth snapshots lock clean
+.PHONY: help install drill drill-all lab cost damage clean-restores bench bench-device bench-failover bench-migrate bench-synth device-faults docs architecture test lint format types contracts pytest coverage synth snapshots diff deployed-diff deploy scan scan-dependencies scan-secrets scan-workflows lock clean
 SHELL := /bin/bash
 
 PYTHON ?= python3
@@ -92,6 +92,32 @@ synth: install ## dev, staging and prod into cdk.out/, without credentials or ne
 
 snapshots: install ## accept the templates, messages and pages made from them as they are now; review the diff
 	@UPDATE_SNAPSHOTS=1 $(BIN)/pytest -q tests/infrastructure/test_snapshots.py tests/recovery/alarms/test_golden.py tests/infrastructure/test_guards_page.py tests/infrastructure/test_traceability.py tests/infrastructure/test_cost.py
+
+diff: ## what a deploy would change where BEFORE=FOLDER is deployed; build/diff.md, for a pull request
+	@test -n "$(BEFORE)" || { echo "BEFORE=FOLDER: expected what \`cdk synth\` wrote of the other version, found nothing"; exit 2; }
+	@$(MAKE) --no-print-directory synth
+	@dr diff "$(BEFORE)" cdk.out --page build/diff.md || [ $$? -eq 1 ]
+
+deployed-diff: install ## what a deploy would change in ENVIRONMENT=NAME, asked of AWS with rights to read
+	@test -n "$(ENVIRONMENT)" || { echo "ENVIRONMENT=NAME: expected dev, staging or prod, found nothing"; exit 2; }
+	@cdk diff --context environment=$(ENVIRONMENT) --method template '$(ENVIRONMENT)/*'
+
+deploy: install ## deploy ENVIRONMENT=NAME, without asking: the diff was read before
+	@test -n "$(ENVIRONMENT)" || { echo "ENVIRONMENT=NAME: expected dev, staging or prod, found nothing"; exit 2; }
+	@cdk deploy --context environment=$(ENVIRONMENT) --require-approval never --progress events '$(ENVIRONMENT)/*'
+
+scan: scan-dependencies scan-secrets scan-workflows ## known faults of dependencies, committed secrets, unsafe workflows
+
+scan-dependencies: install ## what we depend on, against the databases of known faults; what cannot be asked fails
+	@echo "== pip-audit"; $(BIN)/pip-audit --strict --no-deps --disable-pip --progress-spinner off -r constraints.txt
+	@echo "== npm audit"; npm audit
+
+scan-secrets: install ## keys and tokens of known shapes in what is committed
+	@echo "== detect-secrets"; git ls-files -z | xargs -0 $(BIN)/detect-secrets-hook \
+	  --disable-plugin Base64HighEntropyString --disable-plugin HexHighEntropyString --disable-plugin KeywordDetector
+
+scan-workflows: install ## what an attacker could do with the workflows
+	@echo "== zizmor"; $(BIN)/zizmor --offline --no-progress --quiet .github
 
 docs: install ## the documentation site, into build/site
 	@$(BIN)/python -m documentation site

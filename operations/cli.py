@@ -9,6 +9,7 @@ from rich.text import Text
 from operations import drill, evidence, migrate
 from operations.arguments import Dsn, Json
 from operations.cost.command import cost
+from operations.diff import diff
 from operations.failover import failback, failover
 from operations.guard import guard
 from operations.proof import manifest, verify
@@ -80,6 +81,7 @@ app.command()(restore)
 app.command()(repair)
 app.command()(status)
 app.command()(guard)
+app.command()(diff)
 app.add_typer(drill.app, name="drill")
 app.add_typer(evidence.app, name="evidence")
 app.add_typer(migrate.app, name="migrate")

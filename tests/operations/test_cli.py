@@ -241,7 +241,12 @@ def test_missing_manifest_is_refused(dr: Dr, dsn: str, tmp_path: Path):
 
 @pytest.mark.parametrize("command", ["bootstrap", "heartbeat"])
 @pytest.mark.parametrize(
-    "dsn", ["postgresql://u:geheim@127.0.0.1:1/d", "geheim", "host=127.0.0.1 port=1 password=geheim"]
+    "dsn",
+    [
+        "postgresql://u:geheim@127.0.0.1:1/d",
+        "geheim",
+        "host=127.0.0.1 port=1 password=geheim",
+    ],  # pragma: allowlist secret
 )
 def test_dsn_that_leads_nowhere_is_one_error_without_the_password(dr: Dr, command: str, dsn: str):
     assert "geheim" not in error_of(dr(command, "--dsn", dsn))

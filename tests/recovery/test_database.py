@@ -23,7 +23,7 @@ from recovery.database import (
 @pytest.mark.parametrize(
     "dsn",
     [
-        "postgresql://user:geheim@127.0.0.1:1/db",
+        "postgresql://user:geheim@127.0.0.1:1/db",  # pragma: allowlist secret
         "host=127.0.0.1 port=1 user=user password=geheim dbname=db",
         "host=127.0.0.1 port=1 user=user password='geheim' dbname=db",
     ],
