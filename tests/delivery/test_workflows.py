@@ -81,7 +81,7 @@ def test_no_pull_request_runs_with_the_rights_of_main(file: Path) -> None:
 @workflows
 def test_every_job_has_an_end(file: Path) -> None:
     for name, job in jobs(file).items():
-        assert "uses" in job or job["timeout-minutes"] <= 180, name
+        assert "uses" in job or job["timeout-minutes"] <= 360, name
 
 
 @workflows
