@@ -4,15 +4,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from recovery.check_results import Measurement, Status
 from recovery.database import Connection
 from recovery.manifest import Manifest
 
-Status = Literal["passed", "failed", "not_proven"]
-Measurement = float | int | str | None
 Argument = str | int | list[int] | list[str]
 
 
