@@ -10,13 +10,10 @@ from pydantic import BaseModel, ConfigDict
 
 from recovery.check_results import Measurement, Status
 from recovery.database import Connection
+from recovery.invariants import PACKAGED_INVARIANTS
 from recovery.manifest import Manifest
 
 Argument = str | int | list[int] | list[str]
-
-
-# The questions about the product's rows that come with the package.
-PACKAGED_INVARIANTS = Path(__file__).parents[1] / "invariants"
 
 
 def _silent(_: str) -> None: ...

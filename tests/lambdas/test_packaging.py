@@ -14,13 +14,15 @@ import pytest
 from packaging.requirements import Requirement
 from psycopg.conninfo import conninfo_to_dict
 
-from lambdas.shared.database import CERTIFICATES, sign_in
+from lambdas.certificates import RDS_ROOTS
+from lambdas.shared.database import sign_in
 from lambdas.shared.settings import EvidenceSettings, Settings, SettingsError
 from recovery.database import UnreachableError
 
 ROOT = Path(__file__).parents[2]
 HANDLERS = sorted(path.parent.name for path in (ROOT / "lambdas").glob("*/handler.py"))
-DIRECT = ("aws_lambda_powertools", "boto3", "Jinja2", "psycopg[binary]", "pydantic")
+DIRECT = ("aws_lambda_powertools", "botocore", "Jinja2", "psycopg[binary]", "pydantic")
+LAYERS = sorted((ROOT / "lambdas" / "layers").glob("*.txt"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,19 +76,18 @@ def closure(names: tuple[str, ...]) -> set[str]:
 
 def test_packages_are_pinned_as_the_tests_ran_them():
     constraints = pins(ROOT / "constraints.txt")
-    assert {name: constraints.get(name) for name in pins(ROOT / "lambdas/requirements.txt")} == pins(
-        ROOT / "lambdas/requirements.txt"
-    )
+    pinned = {name: version for layer in LAYERS for name, version in pins(layer).items()}
+    assert {name: constraints.get(name) for name in pinned} == pinned
 
 
 def test_packages_are_complete_and_no_more():
-    assert set(pins(ROOT / "lambdas/requirements.txt")) == closure(DIRECT)
+    assert sorted(name for layer in LAYERS for name in pins(layer)) == sorted(closure(DIRECT))
 
 
 def certificates() -> dict[str, bytes]:
     """The certificates by common name, in DER."""
     found: dict[str, bytes] = {}
-    for pem in re.findall(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", CERTIFICATES.read_text(), re.S):
+    for pem in re.findall(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", RDS_ROOTS.read_text(), re.S):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.load_verify_locations(cadata=pem)
         (certificate,) = context.get_ca_certs()
