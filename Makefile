@@ -21,7 +21,7 @@ help: ## list the targets
 
 install: build/.installed ## everything the project needs, into .venv and node_modules
 
-build/.installed: pyproject.toml constraints.txt requirements.txt requirements-dev.txt package.json package-lock.json lambdas/requirements.txt
+build/.installed: pyproject.toml constraints.txt requirements.txt requirements-dev.txt package.json package-lock.json $(wildcard lambdas/layers/*.txt)
 	@mkdir -p build
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and f"Python >= 3.11 is needed, found {sys.version.split()[0]}: set PYTHON=python3.12, say")'
 	@echo "installing Python packages into .venv ..."

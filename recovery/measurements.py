@@ -1,4 +1,4 @@
-"""What nobody emits a metric of, and the objectives depend on: asked of AWS or the database, decided here.
+"""What nobody emits a metric of, and the objectives depend on: asked of AWS, decided here.
 
 What cannot be measured is None, and no number is published for it: the alarm on it takes silence for the fault.
 """
@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from recovery.database import Connection, row
-from recovery.heartbeat import newest_heartbeat
 from recovery.names import CLUSTER, SERVICE, Names
 from recovery.point_in_time.backups import read_backups
 
@@ -20,24 +18,6 @@ if TYPE_CHECKING:
 
 # Of a key that encrypts and decrypts. https://docs.aws.amazon.com/kms/latest/developerguide/key-state.html
 _USABLE_KEY = "Enabled"
-
-# Sessions of every database, and those that a role without privileges may open; pg_stat_activity would hide others'.
-_CONNECTIONS = """
-SELECT 100.0 * (SELECT sum(numbackends) FROM pg_stat_database)::float
-       / (current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int
-          - coalesce(current_setting('reserved_connections', true), '0')::int) AS percent
-"""
-
-
-def connections_used_percent(connection: Connection) -> float:
-    """How much of the connections is used that ordinary roles may open, in percent."""
-    return row(connection, _CONNECTIONS)["percent"]
-
-
-def heartbeat_age_seconds(connection: Connection, *, now: datetime) -> float | None:
-    """The age of the newest heartbeat of a copy, which is what the loss of its source would cost; None without one."""
-    newest = newest_heartbeat(connection)
-    return None if newest is None else max(0.0, (now - newest.written_at).total_seconds())
 
 
 def replicated_backup_age_seconds(rds: "RDSClient", names: Names, *, now: datetime) -> float | None:

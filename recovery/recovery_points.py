@@ -13,7 +13,7 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_pascal
 
 from recovery import objectives
-from recovery.schema import summary
+from recovery.summary import summary
 
 Kind = Literal["expired", "overdue", "incomplete", "warned", "stuck", "stopped", "failed", "missing", "left_over"]
 KINDS: tuple[Kind, ...] = get_args(Kind)

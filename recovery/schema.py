@@ -38,7 +38,6 @@ _LATER_COLLATIONS = 15  # the first major that knows the version of a database's
 INVALID = " (invalid)"
 
 _LONGEST_SHOWN = 160
-_MOST_SHOWN = 8
 
 
 def read_schema(connection: Connection) -> dict[str, str]:
@@ -74,12 +73,6 @@ def outdated_collations(found: Mapping[str, str]) -> list[str]:
         for name, definition in found.items()
         if name.startswith("collation version ") and SORTED_BY in definition
     ]
-
-
-def summary(sentences: list[str]) -> str:
-    """The first few sentences, and how many there are besides."""
-    more = len(sentences) - _MOST_SHOWN
-    return "; ".join(sentences[:_MOST_SHOWN]) + (f"; and {more} more" if more > 0 else "")
 
 
 def _tables_first(name: str) -> tuple[bool, str]:

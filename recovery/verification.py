@@ -10,8 +10,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from recovery.check_results import CheckResult, Measurement, Status
 from recovery.checks import CHECKS, CheckContext, Outcome, Part
-from recovery.checks.outcome import PACKAGED_INVARIANTS, Measurement, Status
+from recovery.checks.outcome import PACKAGED_INVARIANTS
 from recovery.database import (
     Connection,
     again_after_deadlock,
@@ -34,21 +35,6 @@ Target = str | ConnectionFactory
 
 # The argument of a part that stands for a check that could not be divided: why.
 UNPLANNED = "could not be planned"
-
-
-class CheckResult(BaseModel):
-    """One check's answer; ``detail`` is one line for a person and holds no secret.
-
-    ``duration_seconds`` is the work of all its parts, of which several may have run at a time.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    name: str
-    status: Status
-    detail: str
-    duration_seconds: float | None = None
-    measurements: dict[str, Measurement] = {}
 
 
 class PartResult(BaseModel):

@@ -1,13 +1,15 @@
 """Creates the schema ``continuity`` and its roles in the database while it is deployed."""
 
+from pathlib import Path
+
 from aws_cdk import CustomResource, Duration
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
+from continuity.archives import ROOT, digest_of
 from continuity.deployment import Deployment
 from continuity.function import PythonFunction
-from continuity.lambda_code import ROOT, digest_of
 from continuity.postgres import DatabaseConnection
 
 
@@ -54,4 +56,4 @@ class Bootstrap(Construct):
 
 def schema_version() -> str:
     """Changes with the statements that the bootstrap executes."""
-    return digest_of([ROOT / "recovery" / "bootstrap.py"])[:12]
+    return digest_of(ROOT, [Path("recovery/bootstrap.py")])[:12]

@@ -12,8 +12,8 @@ from constructs import Construct
 from continuity.acknowledgement import acknowledge
 from continuity.deployment import Deployment
 from continuity.interfaces import service_role
-from continuity.lambda_code import staged_code
-from continuity.lambda_layer import layer_digest, layer_folder
+from continuity.lambda_code import function_code, handler_of
+from continuity.lambda_layer import Layer, layers_of
 from continuity.network import Subnets
 from recovery.names import METRIC_NAMESPACE
 
@@ -53,20 +53,20 @@ class PythonFunction(lambda_.Function):
             scope, f"{id}Logs", retention=deployment.log_retention, removal_policy=deployment.keep
         )
         role = _role(scope, f"{id}Role", log_group, in_vpc=vpc is not None)
-        code, digest = staged_code()
-        layers = [_dependencies(Stack.of(scope))] if deployment.bundle_lambda_dependencies and layer_folder() else []
+        code = function_code(package)
+        layers = layers_of(code.packages) if deployment.bundle_lambda_dependencies else ()
         super().__init__(
             scope,
             id,
             function_name=name,
             runtime=RUNTIME,
             architecture=lambda_.Architecture.X86_64,
-            handler=f"lambdas.{package}.handler.handler",
-            code=lambda_.Code.from_asset(str(code), asset_hash=digest),
+            handler=f"{handler_of(package)}.handler",
+            code=lambda_.Code.from_asset(str(code.archive), asset_hash=code.digest),
             description=description,
             timeout=timeout,
             memory_size=memory_mib,
-            layers=layers,
+            layers=[_version_of(layer, Stack.of(scope)) for layer in layers],
             log_group=log_group,
             role=role,
             vpc=vpc,
@@ -105,17 +105,17 @@ def _role(scope: Construct, id: str, log_group: logs.ILogGroup, *, in_vpc: bool)
     return role
 
 
-def _dependencies(stack: Stack) -> lambda_.LayerVersion:
-    """The stack's one layer of dependencies."""
-    existing = stack.node.try_find_child("Dependencies")
+def _version_of(layer: Layer, stack: Stack) -> lambda_.LayerVersion:
+    """The stack's one version of the layer."""
+    id_ = f"{layer.name.title()}Layer"
+    existing = stack.node.try_find_child(id_)
     if isinstance(existing, lambda_.LayerVersion):
         return existing
     return lambda_.LayerVersion(
         stack,
-        "Dependencies",
-        # The digest spares the CDK reading two thousand files to make one.
-        code=lambda_.Code.from_asset(str(layer_folder()), asset_hash=layer_digest()),
+        id_,
+        code=lambda_.Code.from_asset(str(layer.archive), asset_hash=layer.digest),
         compatible_runtimes=[RUNTIME],
         compatible_architectures=[lambda_.Architecture.X86_64],
-        description="Python packages of lambdas/requirements.txt",
+        description=f"Python packages of lambdas/layers/{layer.name}.txt",
     )

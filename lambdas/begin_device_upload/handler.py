@@ -1,5 +1,6 @@
 """POST /v1/devices/{device}/backups: a link that takes exactly the backup that the device announces."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
@@ -13,6 +14,7 @@ from recovery.device_backups.quota import DailyQuota
 from recovery.device_backups.uploads import UploadRequest, UploadRules, begin_upload
 
 
+@dataclass(frozen=True, kw_only=True)
 class UploadSettings(DeviceBucketSettings):
     """What an upload is held to."""
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from aws_lambda_powertools import Logger
@@ -19,6 +20,7 @@ logger = Logger()
 PHYSICAL_ID = "continuity-schema"
 
 
+@dataclass(frozen=True, kw_only=True)
 class BootstrapSettings(DatabaseSettings):
     """Where the master user's credentials are."""
 

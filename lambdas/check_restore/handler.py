@@ -1,5 +1,6 @@
 """Checks the restored instance from inside its network, in two steps: plan the parts of all checks, do one part."""
 
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -23,6 +24,7 @@ logger = Logger()
 ANSWER_SECONDS = 15.0
 
 
+@dataclass(frozen=True, kw_only=True)
 class CheckSettings(EvidenceSettings):
     """How the restored database is signed in to, besides where the manifest and the results are kept."""
 

@@ -1,6 +1,6 @@
 """Counts the devices without a backup of the last two days, on a schedule."""
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +15,7 @@ from recovery.device_backups.lateness import count_devices
 logger = Logger()
 
 
+@dataclass(frozen=True, kw_only=True)
 class CountSettings(Settings):
     """The bucket in this function's region."""
 

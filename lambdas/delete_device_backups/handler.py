@@ -1,6 +1,6 @@
 """DELETE /v1/backups: everything of the user goes, in both regions, in as many calls as it takes."""
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -15,6 +15,7 @@ from recovery.device_backups.deletion import delete_everything
 LAST_PAGE_MILLISECONDS = 16_000
 
 
+@dataclass(frozen=True, kw_only=True)
 class DeletionSettings(DeviceBucketSettings):
     """Where the copies lie."""
 

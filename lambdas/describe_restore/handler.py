@@ -8,7 +8,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from lambdas.shared.aws import backup, rds
-from lambdas.shared.evidence_store import newest_manifest_key
+from lambdas.shared.manifest_keys import newest_manifest_key
 from lambdas.shared.restore import RestoreDescription, RestoredInstance
 from lambdas.shared.settings import EvidenceSettings
 from recovery.objectives import FULL

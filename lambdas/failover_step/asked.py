@@ -1,14 +1,16 @@
 """What the step function is asked, and whose failover it does."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel
 
 from lambdas.shared.restore import RestoreDescription
-from lambdas.shared.settings import CommaSeparated, EvidenceSettings, NamesSettings
+from lambdas.shared.settings import EvidenceSettings, NamesSettings
 from recovery.failover.answers import Request
 
 
+@dataclass(frozen=True, kw_only=True)
 class StepSettings(NamesSettings, EvidenceSettings):
     """Besides the store: whose failover this is, where people are told, and the public name where there is one."""
 
@@ -16,7 +18,7 @@ class StepSettings(NamesSettings, EvidenceSettings):
     topic_arn: str
     zone_id: str = ""
     public_name: str = ""
-    optional_checks: CommaSeparated = ()
+    optional_checks: tuple[str, ...] = ()
 
 
 class Stopped(BaseModel):

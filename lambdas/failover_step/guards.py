@@ -1,17 +1,14 @@
 """The guards of both regions, asked over Lambda. A region that does not answer soon is silent: an answer, too."""
 
-# pyright: reportUnknownMemberType=false
-# boto3-stubs types the clients it is installed for; the overloads of all others are unknown.
-
 import json
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as NoConnectionError
 
+from lambdas.shared.aws import client
 from recovery.failover.errors import SilentError
 
 if TYPE_CHECKING:
@@ -63,5 +60,4 @@ def _client(region: str, patient: bool) -> "LambdaClient":
         # Once more for a connection that broke, and no more: a guard's actions may be repeated.
         retries={"mode": "standard", "total_max_attempts": 2},
     )
-    # Of a session of its own: boto3's default one may not make two clients at a time, and both regions are asked so.
-    return boto3.Session().client("lambda", region_name=region, config=config)
+    return client("lambda", region=region, config=config)

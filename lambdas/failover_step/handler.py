@@ -6,14 +6,14 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-import boto3
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from lambdas.failover_step.asked import Step, StepSettings
 from lambdas.failover_step.guards import RegionalFunctions
-from lambdas.shared.aws import BOUNDED
-from lambdas.shared.evidence_store import evidence_bucket, newest_manifest_key
+from lambdas.shared.aws import client, sns
+from lambdas.shared.evidence_store import evidence_bucket
+from lambdas.shared.manifest_keys import newest_manifest_key
 from lambdas.shared.parts import Parts
 from lambdas.shared.restore import RestoreDescription, RestoredInstance
 from lambdas.shared.verification import CheckPlan, StoredResults, check_context
@@ -156,7 +156,7 @@ class _Steps:
         def work() -> Moment:
             if settings.public_name:
                 move_name(
-                    _client("route53"),
+                    client("route53"),
                     zone_id=settings.zone_id,
                     name=settings.public_name,
                     to_region=operation.new_region,
@@ -214,7 +214,7 @@ class _Steps:
         return {"sentence": text}
 
     def _publish(self, subject: str, text: str) -> None:
-        _client("sns").publish(TopicArn=self._settings.topic_arn, Subject=subject[:100], Message=text)
+        sns().publish(TopicArn=self._settings.topic_arn, Subject=subject[:100], Message=text)
 
 
 def _cause(cause: str) -> str:
@@ -236,8 +236,3 @@ def _told(preflight: Preflight) -> dict[str, Any]:
         "expected_loss_seconds": None if loss is None else loss.total_seconds(),
         "plan": list(plan(preflight)),
     }
-
-
-def _client(service: str) -> Any:  # noqa: ANN401 - boto3-stubs knows only some of them
-    untyped: Any = boto3
-    return untyped.client(service, config=BOUNDED)

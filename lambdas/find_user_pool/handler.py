@@ -1,6 +1,7 @@
 """CloudFormation custom resource: the issuer and client of the user pool that has a domain in the other region."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -10,6 +11,7 @@ from lambdas.shared.custom_resource import answer_cloudformation
 from lambdas.shared.settings import Settings
 
 
+@dataclass(frozen=True, kw_only=True)
 class FindUserPoolSettings(Settings):
     """Where the pool is."""
 

@@ -6,14 +6,14 @@ takes writes although another region's epoch has begun is fenced, however that c
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import boto3
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from lambdas.shared.aws import BOUNDED, rds, secrets
+from lambdas.shared.aws import client, ecs, rds, secrets
 from lambdas.shared.database import sign_in
 from lambdas.shared.evidence_store import evidence_bucket
 from lambdas.shared.metrics import COUNT, publish
@@ -28,6 +28,7 @@ from recovery.failover.site import Clients, Site
 logger = Logger()
 
 
+@dataclass(frozen=True, kw_only=True)
 class GuardSettings(NamesSettings, DatabaseSettings, EvidenceSettings):
     """Besides the database and the store: whose guard this is, and what it may open, close and scale."""
 
@@ -105,17 +106,13 @@ def _hold(site: Site, settings: GuardSettings) -> dict[str, Any]:
 
 
 def _site(settings: GuardSettings) -> Site:
-    def client(service: str) -> Any:  # noqa: ANN401 - boto3-stubs knows only some of them
-        untyped: Any = boto3
-        return untyped.client(service, config=BOUNDED)
-
     return Site(
         names=settings.names,
         region=settings.aws_region,
         clients=Clients(
             rds=rds(),
             secrets=secrets(),
-            ecs=client("ecs"),
+            ecs=ecs(),
             events=client("events"),
             ec2=client("ec2"),
             ecr=client("ecr"),

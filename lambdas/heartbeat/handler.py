@@ -9,8 +9,8 @@ from lambdas.shared.database import sign_in_with_iam
 from lambdas.shared.metrics import COUNT, PERCENT, publish
 from lambdas.shared.settings import DatabaseSettings
 from recovery.bootstrap import HEARTBEAT_ROLE
+from recovery.database_measurements import connections_used_percent
 from recovery.heartbeat import write_heartbeat
-from recovery.measurements import connections_used_percent
 
 logger = Logger()
 

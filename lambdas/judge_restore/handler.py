@@ -1,6 +1,7 @@
 """Last step of the verification: makes the verdict, keeps the evidence and tells AWS Backup."""
 
 import json
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, cast
 
@@ -14,7 +15,7 @@ from lambdas.shared.evidence_store import evidence_bucket
 from lambdas.shared.metrics import COUNT, SECONDS, publish
 from lambdas.shared.parts import Parts
 from lambdas.shared.restore import RestoreDescription
-from lambdas.shared.settings import CommaSeparated, EvidenceSettings
+from lambdas.shared.settings import EvidenceSettings
 from lambdas.shared.verification import CheckPlan, StoredResults, check_context
 from recovery.evidence import Evidence, RanBy
 from recovery.evidence.chain import keep, record_key, seal
@@ -38,6 +39,7 @@ class NotToldError(RuntimeError):
     """The verdict is recorded, and AWS Backup did not take it: whoever asks again finds the same verdict."""
 
 
+@dataclass(frozen=True, kw_only=True)
 class JudgeSettings(EvidenceSettings):
     """Besides where evidence is kept: where this runs, and which checks may be left not proven.
 
@@ -46,7 +48,7 @@ class JudgeSettings(EvidenceSettings):
 
     aws_region: str
     aws_endpoint_url: str | None = None
-    optional_checks: CommaSeparated = ()
+    optional_checks: tuple[str, ...] = ()
 
 
 class Answer(BaseModel):

@@ -1,5 +1,6 @@
 """Takes the manifest that later restores are proven against, in three steps: plan it, read its slices, assemble it."""
 
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -8,10 +9,10 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel
 
 from lambdas.shared.database import sign_in_with_iam
-from lambdas.shared.evidence_store import put_manifest
+from lambdas.shared.manifests import put_manifest
 from lambdas.shared.metrics import COUNT, publish
 from lambdas.shared.parts import Parts
-from lambdas.shared.settings import CommaSeparated, DatabaseSettings, EvidenceSettings
+from lambdas.shared.settings import DatabaseSettings, EvidenceSettings
 from recovery.bootstrap import VERIFIER_ROLE
 from recovery.database import Connection
 from recovery.manifest_taking import ManifestPlan, SliceReading, assemble, plan_manifest, read_slice
@@ -20,10 +21,11 @@ from recovery.restore_requests import InvalidRequestError
 logger = Logger()
 
 
+@dataclass(frozen=True, kw_only=True)
 class ManifestSettings(DatabaseSettings, EvidenceSettings):
     """``may_lose_rows`` names the tables whose rows the product itself deletes."""
 
-    may_lose_rows: CommaSeparated = ()
+    may_lose_rows: tuple[str, ...] = ()
 
 
 class ManifestRequest(BaseModel):

@@ -4,6 +4,7 @@ EventBridge calls it at MEASUREMENT_INTERVAL.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from lambdas.shared.aws import backup, ecs, kms, rds
 from lambdas.shared.metrics import COUNT, SECONDS, publish
-from lambdas.shared.settings import CommaSeparated, NamesSettings
+from lambdas.shared.settings import NamesSettings
 from recovery.measurements import keys_endangered, replicated_backup_age_seconds, tasks_missing, vaults_unlocked
 
 logger = Logger()
@@ -24,11 +25,12 @@ class UnmeasuredError(RuntimeError):
     """Some of it could not be measured; the message says what and why. The rest was published."""
 
 
+@dataclass(frozen=True, kw_only=True)
 class RegionSettings(NamesSettings):
     """Whose region it is, and which keys and vault it must not lose."""
 
     vault_name: str
-    key_arns: CommaSeparated
+    key_arns: tuple[str, ...]
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature

@@ -10,7 +10,7 @@ from lambdas.shared.database import sign_in_with_iam
 from lambdas.shared.metrics import SECONDS, publish
 from lambdas.shared.settings import DatabaseSettings
 from recovery.bootstrap import VERIFIER_ROLE
-from recovery.measurements import heartbeat_age_seconds
+from recovery.database_measurements import heartbeat_age_seconds
 
 logger = Logger()
 

@@ -4,6 +4,7 @@ SNS calls it with each message. What it raises is repeated by Lambda twice, and 
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -22,6 +23,7 @@ logger = Logger()
 T = TypeVar("T")
 
 
+@dataclass(frozen=True, kw_only=True)
 class NotifySettings(NamesSettings):
     """Whose region it is, and the ways to on-call."""
 

@@ -1,5 +1,6 @@
 """Reads the evidence again, twice a day: is its chain whole, and how long ago was anything proven?"""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +16,7 @@ from recovery.evidence.chain import prove
 logger = Logger()
 
 
+@dataclass(frozen=True, kw_only=True)
 class ReviewSettings(EvidenceSettings):
     """Whose restores count: those of this function's region."""
 

@@ -1,5 +1,6 @@
 """Looks for recovery points that cannot be relied on, or that only cost; a state machine calls it twice a day."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +16,7 @@ from recovery.vault_inventory import read_inventory
 logger = Logger()
 
 
+@dataclass(frozen=True, kw_only=True)
 class ReviewSettings(Settings):
     """Which vault of this region it is."""
 

@@ -1,16 +1,15 @@
 """AWS clients, made when first used and kept for the life of the process.
 
-boto3 takes the region from the function's environment, and the endpoint from AWS_ENDPOINT_URL where there is one.
+botocore takes the region from the function's environment, and the endpoint from AWS_ENDPOINT_URL where there is one.
+boto3 would add resources and transfers, which no function uses, to every cold start.
 """
 
-# pyright: reportUnknownMemberType=false
-# boto3-stubs types the clients it is installed for; the overloads of all others are unknown.
-
 from functools import cache
-from typing import TYPE_CHECKING
+from threading import Lock
+from typing import TYPE_CHECKING, Any
 
-import boto3
 from botocore.config import Config
+from botocore.session import Session
 
 if TYPE_CHECKING:
     from mypy_boto3_backup import BackupClient
@@ -35,8 +34,8 @@ BOUNDED = Config(
     max_pool_connections=CONNECTIONS,
 )
 # A person waits, and API Gateway for at most 30 s: 3 attempts of 2 s to connect or 4 s of silence. Links are signed
-# with version 4, since version 2 pins no headers, and lead to the bucket's own region: without a style boto3 would take
-# the global host for them.
+# with version 4, since version 2 pins no headers, and lead to the bucket's own region: without a style botocore would
+# take the global host for them.
 PROMPT = Config(
     connect_timeout=2,
     read_timeout=4,
@@ -47,67 +46,81 @@ PROMPT = Config(
 )
 
 
+_MAKING = Lock()
+
+
+def client(service: str, *, region: str | None = None, config: Config = BOUNDED) -> Any:  # noqa: ANN401 - many types
+    """A new client, in this function's region unless told otherwise. Threads may ask at once."""
+    with _MAKING:  # a session makes one client at a time
+        return _session().create_client(service, region_name=region, config=config)
+
+
+@cache
+def _session() -> Session:
+    return Session()
+
+
 @cache
 def rds() -> "RDSClient":
     """Amazon RDS in this function's region."""
-    return boto3.client("rds", config=BOUNDED)
+    return client("rds")
 
 
 @cache
 def kms() -> "KMSClient":
     """KMS in this function's region."""
-    return boto3.client("kms", config=BOUNDED)
+    return client("kms")
 
 
 @cache
 def ecs() -> "ECSClient":
     """ECS in this function's region."""
-    return boto3.client("ecs", config=BOUNDED)
+    return client("ecs")
 
 
 @cache
 def cloudwatch() -> "CloudWatchClient":
     """CloudWatch in this function's region."""
-    return boto3.client("cloudwatch", config=BOUNDED)
+    return client("cloudwatch")
 
 
 @cache
 def sns() -> "SNSClient":
     """SNS in this function's region."""
-    return boto3.client("sns", config=BOUNDED)
+    return client("sns")
 
 
 @cache
 def backup() -> "BackupClient":
     """AWS Backup in this function's region."""
-    return boto3.client("backup", config=BOUNDED)
+    return client("backup")
 
 
 @cache
 def secrets() -> "SecretsManagerClient":
     """Secrets Manager in this function's region."""
-    return boto3.client("secretsmanager", config=BOUNDED)
+    return client("secretsmanager")
 
 
 @cache
 def s3(region: str) -> "S3Client":
     """Amazon S3 in the region of the evidence bucket."""
-    return boto3.client("s3", region_name=region, config=BOUNDED)
+    return client("s3", region=region)
 
 
 @cache
 def device_s3(region: str) -> "S3Client":
     """Amazon S3 in the region of a bucket of device backups, for links and for whoever waits for an answer."""
-    return boto3.client("s3", region_name=region, config=PROMPT)
+    return client("s3", region=region, config=PROMPT)
 
 
 @cache
 def dynamodb() -> "DynamoDBClient":
     """DynamoDB in this function's region, for whoever waits for an answer."""
-    return boto3.client("dynamodb", config=PROMPT.merge(Config(signature_version="v4")))
+    return client("dynamodb", config=PROMPT.merge(Config(signature_version="v4")))
 
 
 @cache
 def cognito(region: str) -> "CognitoIdentityProviderClient":
     """Amazon Cognito in the region of the user pool."""
-    return boto3.client("cognito-idp", region_name=region, config=BOUNDED)
+    return client("cognito-idp", region=region)

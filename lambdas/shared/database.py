@@ -1,16 +1,14 @@
 """Sign-in to RDS: over TLS with RDS's own roots, with an IAM token in place of a password."""
 
-from pathlib import Path
 from typing import Literal
 
 from psycopg.conninfo import make_conninfo
 
+from lambdas.certificates import RDS_ROOTS
 from lambdas.shared.aws import rds
 from recovery.database import Connection, connect
 
 Tls = Literal["verify-full", "disable"]
-
-CERTIFICATES = Path(__file__).parents[1] / "certificates" / "rds.pem"
 
 
 def sign_in_with_iam(*, host: str, port: int, database: str, role: str, tls: Tls, application_name: str) -> Connection:
@@ -30,5 +28,5 @@ def sign_in(
     """Connect as ``role`` with a password. Raises recovery.database.UnreachableError."""
     dsn = make_conninfo("", host=host, port=port, dbname=database, user=role, password=password, sslmode=tls)
     if tls == "verify-full":
-        dsn = make_conninfo(dsn, sslrootcert=str(CERTIFICATES))
+        dsn = make_conninfo(dsn, sslrootcert=str(RDS_ROOTS))
     return connect(dsn, application_name=application_name)

@@ -1,5 +1,6 @@
 """What the functions around device backups share: their settings, and links as the API writes them."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from lambdas.shared.aws import device_s3
@@ -7,6 +8,7 @@ from lambdas.shared.settings import Settings
 from recovery.device_backups.bucket import DeviceBucket, Link
 
 
+@dataclass(frozen=True, kw_only=True)
 class DeviceBucketSettings(Settings):
     """The bucket in this function's own region; Lambda gives AWS_REGION."""
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import BaseModel, ConfigDict
 
-from lambdas.shared.evidence_store import get_manifest
+from lambdas.shared.manifests import get_manifest
 from lambdas.shared.parts import Parts
 from lambdas.shared.restore import RestoreDescription
 from lambdas.shared.settings import EvidenceSettings

@@ -1,5 +1,6 @@
 """Reads every backup that arrives, tags it with what it is, and tells of those that are not right."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from aws_lambda_powertools import Logger
@@ -14,6 +15,7 @@ from recovery.device_backups.verification import verify
 logger = Logger()
 
 
+@dataclass(frozen=True, kw_only=True)
 class VerificationSettings(Settings):
     """The bucket that the events are about, in this function's region."""
 

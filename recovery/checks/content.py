@@ -16,8 +16,8 @@ from recovery.layout import Layout
 from recovery.manifest import Manifest, TableContent
 from recovery.ranges import SliceContent, unproven
 from recovery.row_hash import NATIVE
-from recovery.schema import summary
 from recovery.slices import BlockRange, Slice, slices
+from recovery.summary import summary
 
 # A relation of up to this many blocks, 8 MiB, is read once more without hesitation.
 _GLANCE_BLOCKS = 1024

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from recovery.checks.outcome import CheckContext, Outcome, Status, counted
-from recovery.schema import summary
+from recovery.summary import summary
 
 # Of each kind of sentence a part hands on: more than the finding shows, so that what it leaves out is counted well.
 _MOST_KEPT = 100

@@ -4,20 +4,16 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from recovery.check_results import Measurement, Status
 from recovery.database import Connection
+from recovery.invariants import PACKAGED_INVARIANTS
 from recovery.manifest import Manifest
 
-Status = Literal["passed", "failed", "not_proven"]
-Measurement = float | int | str | None
 Argument = str | int | list[int] | list[str]
-
-
-# The questions about the product's rows that come with the package.
-PACKAGED_INVARIANTS = Path(__file__).parents[1] / "invariants"
 
 
 def _silent(_: str) -> None: ...

@@ -2,7 +2,8 @@
 
 from recovery.checks.outcome import Check, CheckContext, Outcome, Part, counted
 from recovery.database import Connection
-from recovery.schema import differences, outdated_collations, read_schema, summary
+from recovery.schema import differences, outdated_collations, read_schema
+from recovery.summary import summary
 
 
 def check_schema(connection: Connection, context: CheckContext, _part: Part) -> Outcome:

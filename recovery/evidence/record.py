@@ -7,9 +7,8 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, computed_field, model_validator
 
-from recovery.checks.outcome import Measurement, Status
+from recovery.check_results import CheckResult, Measurement, Status
 from recovery.objectives import Tier
-from recovery.verification import CheckResult
 
 Verdict = Literal["PASS", "FAIL"]
 CheckStatus = Literal["PASS", "FAIL", "NOT_PROVEN"]

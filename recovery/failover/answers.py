@@ -4,11 +4,11 @@ from datetime import datetime
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
+from recovery.check_results import CheckResult
 from recovery.failover.fence import DatabaseState
 from recovery.failover.preflight import Direction
 from recovery.failover.reconciliation import Reconciliation
 from recovery.failover.site import FenceReport
-from recovery.verification import CheckResult
 
 
 class Request(BaseModel):

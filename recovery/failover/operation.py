@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from recovery.check_results import CheckResult
 from recovery.failover.answers import (
     Adopted,
     Approval,
@@ -30,7 +31,6 @@ from recovery.failover.reconciliation import Changes, Reconciliation, joined
 from recovery.failover.replication import retired_name
 from recovery.failover.site import FenceReport
 from recovery.objectives import FAILOVER_CATCH_UP
-from recovery.verification import CheckResult
 
 NOTHING_LEFT = "the copy had replayed everything that the fenced primary wrote: no row is only there"
 

@@ -3,12 +3,22 @@
 import subprocess
 import sys
 from pathlib import Path
+from sysconfig import get_path
+from zipfile import ZipFile
 
 import pytest
 
-from continuity import lambda_code, lambda_layer
-from recovery.checks.outcome import PACKAGED_INVARIANTS
+from continuity.lambda_code import function_code, handler_of
+from continuity.lambda_layer import layers, layers_of
+from recovery.invariants import PACKAGED_INVARIANTS
 from tests.infrastructure.assemblies import ROOT, Assembly
+from tests.infrastructure.handlers import HANDLERS
+
+
+def names(package: str) -> set[str]:
+    """What a function's archive holds."""
+    with ZipFile(function_code(package).archive) as archive:
+        return set(archive.namelist())
 
 
 def test_every_handler_is_a_file_of_the_code(assembly: Assembly) -> None:
@@ -27,108 +37,59 @@ def test_every_function_has_bounds_and_a_log_that_expires(assembly: Assembly) ->
             assert assembly.templates[stack]["Resources"][group]["Properties"]["RetentionInDays"] > 0, name
 
 
-def test_dependencies_are_a_layer_except_in_the_laboratory(assembly: Assembly) -> None:
-    layers = {
-        bool(resource["Properties"].get("Layers"))
-        for _, _, resource in assembly.all_resources()
-        if resource["Type"] == "AWS::Lambda::Function"
-    }
-    assert layers == {assembly.environment != "local"}
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Each layer as a folder of what this interpreter has installed of it; the layer's own wheels are for Lambda's."""
+    folders: dict[str, Path] = {}
+    for layer in layers():
+        folders[layer.name] = tmp_path_factory.mktemp(layer.name)
+        with ZipFile(layer.archive) as archive:
+            for entry in {Path(name).parts[1] for name in archive.namelist()}:
+                (folders[layer.name] / entry).symlink_to(Path(get_path("purelib")) / entry)
+    return folders
 
 
-def test_staged_code_holds_sources_and_nothing_of_this_machine() -> None:
-    folder, _ = lambda_code.staged_code()
-    files = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file()]
-    assert {path.parts[0] for path in files} == {"lambdas", "recovery"}
-    assert {path.suffix for path in files} <= {".py", ".pem", ".sql", ".j2"}
-    assert not [path for path in files if "__pycache__" in path.parts]
-
-
-def test_staged_code_is_complete_enough_to_import() -> None:
-    folder, _ = lambda_code.staged_code()
-    handlers = sorted(path.parent.name for path in (ROOT / "lambdas").glob("*/handler.py"))
-    program = f"import {', '.join(f'lambdas.{name}.handler' for name in handlers)}"
+@pytest.mark.parametrize("package", HANDLERS)
+def test_function_imports_with_its_own_code_and_layers_alone(
+    package: str, installed: dict[str, Path], tmp_path: Path
+) -> None:
+    code = function_code(package)
+    with ZipFile(code.archive) as archive:
+        archive.extractall(tmp_path)
+    path = [str(tmp_path), *(str(installed[layer.name]) for layer in layers_of(code.packages))]
+    program = f"import sys; sys.path[:0] = {path!r}; from {handler_of(package)} import handler"
     done = subprocess.run(
-        [sys.executable, "-P", "-B", "-c", f"import sys; sys.path.insert(0, {str(folder)!r}); {program}"],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
+        [sys.executable, "-I", "-S", "-B", "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
 
 
-def test_staged_code_carries_the_questions_about_the_rows() -> None:
-    folder, _ = lambda_code.staged_code()
-    packaged = {path.name for path in PACKAGED_INVARIANTS.glob("*.sql")}
+@pytest.mark.parametrize("package", HANDLERS)
+def test_code_holds_sources_and_nothing_of_this_machine(package: str) -> None:
+    found = {Path(name) for name in names(package)}
+    assert {path.parts[0] for path in found} == {"lambdas", "recovery"}
+    assert {path.suffix for path in found} <= {".py", ".pem", ".sql", ".j2"}
+
+
+def test_code_of_a_function_is_without_the_handlers_of_others() -> None:
+    for package in HANDLERS:
+        assert [name for name in names(package) if name.endswith("/handler.py")] == [f"lambdas/{package}/handler.py"]
+
+
+def test_code_that_checks_carries_the_questions_about_the_rows() -> None:
+    packaged = {f"recovery/invariants/{path.name}" for path in PACKAGED_INVARIANTS.glob("*.sql")}
     assert packaged
-    assert {path.name for path in (folder / "recovery/invariants").iterdir()} == packaged
+    assert packaged <= names("check_restore")
 
 
-def test_staged_code_leaves_the_rules_over_templates_behind() -> None:
-    folder, _ = lambda_code.staged_code()
-    assert not (folder / "recovery" / "guards").exists()
+def test_code_that_signs_in_carries_the_roots_of_the_certificates() -> None:
+    assert "lambdas/certificates/rds.pem" in names("heartbeat")
+    assert "lambdas/certificates/rds.pem" not in names("canary")
 
 
-def test_staged_code_carries_the_templates_of_its_pages() -> None:
-    folder, _ = lambda_code.staged_code()
-    assert (folder / "recovery" / "evidence" / "page.html.j2").is_file()
+def test_code_that_writes_pages_carries_their_template() -> None:
+    assert "recovery/evidence/page.html.j2" in names("judge_restore")
 
 
-def test_digest_changes_with_a_files_content_and_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lambda_code, "ROOT", tmp_path)
-    first, second = tmp_path / "a.py", tmp_path / "b.py"
-    first.write_text("1")
-    second.write_text("1")
-    digests = {lambda_code.digest_of([first]), lambda_code.digest_of([second])}
-    first.write_text("2")
-    assert len(digests | {lambda_code.digest_of([first])}) == 3
-
-
-def test_digest_is_blind_to_times(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lambda_code, "ROOT", tmp_path)
-    file = tmp_path / "a.py"
-    file.write_text("1")
-    before = lambda_code.digest_of([file])
-    file.touch()
-    assert lambda_code.digest_of([file]) == before
-
-
-def test_layer_holds_wheels_for_lambda_and_no_scripts() -> None:
-    folder = lambda_layer.layer_folder()
-    assert folder is not None
-    assert {path.name for path in folder.iterdir()} == {"python"}
-    assert (folder / "python" / "pydantic").is_dir()
-    assert not (folder / "python" / "bin").exists()
-    libraries = list((folder / "python").rglob("*.so"))
-    assert libraries
-    assert all("x86_64-linux-gnu" in path.name or ".so" in path.suffixes for path in libraries)
-
-
-def test_without_requirements_there_is_no_layer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    empty = tmp_path / "requirements.txt"
-    empty.write_text("# nothing\n\n")
-    monkeypatch.setattr(lambda_layer, "REQUIREMENTS", empty)
-    assert lambda_layer.layer_folder() is None
-
-
-def test_a_layer_that_cannot_be_built_says_why_and_leaves_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    wrong = tmp_path / "requirements.txt"
-    wrong.write_text("not a requirement ~~\n")
-    monkeypatch.setattr(lambda_layer, "REQUIREMENTS", wrong)
-    monkeypatch.setattr(lambda_layer, "BUILD", tmp_path / "build")
-    with pytest.raises(lambda_layer.LayerError, match="could not install"):
-        lambda_layer.layer_folder()
-    assert list((tmp_path / "build").iterdir()) == []
-
-
-def test_a_folder_that_another_process_placed_first_is_taken(tmp_path: Path) -> None:
-    staging, target = tmp_path / "staging", tmp_path / "target"
-    for folder in (staging, target):
-        folder.mkdir()
-        (folder / "file").write_text(folder.name)
-    lambda_code.place(staging, target)
-    assert (target / "file").read_text() == "target"
-    assert not staging.exists()
+def test_no_code_carries_the_rules_over_templates() -> None:
+    assert not [name for package in HANDLERS for name in names(package) if name.startswith("recovery/guards/")]

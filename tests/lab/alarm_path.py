@@ -2,16 +2,14 @@
 
 import json
 import re
-import shutil
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any, cast
 
-from continuity.lambda_code import staged_code
+from continuity.lambda_code import function_code
 from lab.cloud import Cloud, LabError
 from lab.deployment import STAGE, synthesize
 from recovery.names import PRIMARY_REGION, RECOVERY_REGION, Names
@@ -131,20 +129,14 @@ class AlarmPath:
                 return kept
 
     def _upload_code(self, region: str) -> None:
-        [code] = [
-            value["Properties"]["Code"]
-            for value in self.templates[region]["Resources"].values()
-            if value["Type"] == "AWS::Lambda::Function"
-        ][:1]
-        s3: Any = self.cloud.clients(region).s3
         bucket = f"{CODE}-{region}"
+        s3: Any = self.cloud.clients(region).s3
         s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": region})
-        folder = Path(code["Folder"])
-        archive = shutil.make_archive(str(self.cloud.folder / CODE), "zip", folder)
-        s3.upload_file(archive, bucket, "code.zip")
         for value in self.templates[region]["Resources"].values():
             if value["Type"] == "AWS::Lambda::Function":
-                value["Properties"]["Code"] = {"S3Bucket": bucket, "S3Key": "code.zip"}
+                archive = function_code(value["Properties"]["Handler"].split(".")[1]).archive
+                s3.upload_file(str(archive), bucket, archive.name)
+                value["Properties"]["Code"] = {"S3Bucket": bucket, "S3Key": archive.name}
 
     def _make_alarms_of_the_service(self, region: str) -> None:
         """Those that the application's own construct makes; the composite counts on them by name."""
@@ -202,7 +194,6 @@ def _reduced(template: Json, region: str, names: Names, pagerduty_url: str) -> J
             variables = resource["Properties"]["Environment"]["Variables"]
             if "PAGERDUTY_URL" in variables:
                 variables["PAGERDUTY_URL"] = pagerduty_url
-            resource["Properties"]["Code"] = {"Folder": str(staged_code()[0])}
     return {"Resources": kept}
 
 

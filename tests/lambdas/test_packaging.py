@@ -6,20 +6,42 @@ import re
 import ssl
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from packaging.requirements import Requirement
 from psycopg.conninfo import conninfo_to_dict
 
-from lambdas.shared.database import CERTIFICATES, sign_in
-from lambdas.shared.settings import EvidenceSettings, SettingsError
+from lambdas.certificates import RDS_ROOTS
+from lambdas.shared.database import sign_in
+from lambdas.shared.settings import EvidenceSettings, Settings, SettingsError
 from recovery.database import UnreachableError
 
 ROOT = Path(__file__).parents[2]
 HANDLERS = sorted(path.parent.name for path in (ROOT / "lambdas").glob("*/handler.py"))
-DIRECT = ("aws_lambda_powertools", "boto3", "Jinja2", "psycopg[binary]", "pydantic")
+DIRECT = ("aws_lambda_powertools", "botocore", "Jinja2", "psycopg[binary]", "pydantic")
+LAYERS = sorted((ROOT / "lambdas" / "layers").glob("*.txt"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Probe(Settings):
+    """One variable of every type that a function's settings have."""
+
+    port: int
+    tls: Literal["verify-full", "disable"]
+    names: tuple[str, ...]
+    endpoint: str | None = None
+
+
+@pytest.fixture
+def variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What Lambda would give a function with those settings."""
+    given = {"ENVIRONMENT": "test", "METRIC_NAMESPACE": "N", "PORT": "5432", "TLS": "disable", "NAMES": "a, b,"}
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("ENDPOINT", raising=False)
 
 
 def pins(path: Path) -> dict[str, str]:
@@ -54,19 +76,18 @@ def closure(names: tuple[str, ...]) -> set[str]:
 
 def test_packages_are_pinned_as_the_tests_ran_them():
     constraints = pins(ROOT / "constraints.txt")
-    assert {name: constraints.get(name) for name in pins(ROOT / "lambdas/requirements.txt")} == pins(
-        ROOT / "lambdas/requirements.txt"
-    )
+    pinned = {name: version for layer in LAYERS for name, version in pins(layer).items()}
+    assert {name: constraints.get(name) for name in pinned} == pinned
 
 
 def test_packages_are_complete_and_no_more():
-    assert set(pins(ROOT / "lambdas/requirements.txt")) == closure(DIRECT)
+    assert sorted(name for layer in LAYERS for name in pins(layer)) == sorted(closure(DIRECT))
 
 
 def certificates() -> dict[str, bytes]:
     """The certificates by common name, in DER."""
     found: dict[str, bytes] = {}
-    for pem in re.findall(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", CERTIFICATES.read_text(), re.S):
+    for pem in re.findall(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", RDS_ROOTS.read_text(), re.S):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.load_verify_locations(cadata=pem)
         (certificate,) = context.get_ca_certs()
@@ -120,3 +141,32 @@ def test_missing_and_wrong_variables_are_all_named(monkeypatch: pytest.MonkeyPat
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(SettingsError, match=r"METRIC_NAMESPACE.*EVIDENCE_BUCKET.*EVIDENCE_REGION"):
         EvidenceSettings.read()
+
+
+@pytest.mark.usefixtures("variables")
+def test_variables_are_read_as_their_types():
+    assert Probe.read() == Probe(
+        environment="test", metric_namespace="N", port=5432, tls="disable", names=("a", "b"), endpoint=None
+    )
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "complaint"),
+    [
+        ("PORT", "many", r"PORT \(expected an integer, found 'many'\)"),
+        ("TLS", "maybe", r"TLS \(expected one of verify-full, disable, found 'maybe'\)"),
+    ],
+)
+@pytest.mark.usefixtures("variables")
+def test_variable_of_another_type_is_refused(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, complaint: str
+):
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(SettingsError, match=complaint):
+        Probe.read()
+
+
+@pytest.mark.usefixtures("variables")
+def test_variable_that_is_set_takes_the_place_of_its_default(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("ENDPOINT", "http://127.0.0.1:1")
+    assert Probe.read().endpoint == "http://127.0.0.1:1"

@@ -17,10 +17,10 @@ from lambdas.describe_restore.handler import handler as describe_restore
 from lambdas.judge_restore.handler import NotToldError
 from lambdas.judge_restore.handler import handler as judge_restore
 from lambdas.shared import aws
-from lambdas.shared.evidence_store import manifest_key
 from lambdas.shared.parts import Parts
 from recovery.checks import CHECKS
 from recovery.database import Connection
+from recovery.manifest_keys import manifest_key
 from recovery.verification import PartResult
 from tests.lambdas.machines import take_manifest, verify
 
