@@ -5,6 +5,7 @@ belongs to one deployer rather than to the design (account numbers, hosted zones
 context of cdk.json and is validated here too.
 """
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -35,6 +36,10 @@ PAGERDUTY = "https://events.pagerduty.com/v2/enqueue"
 # Where the documentation site (`make docs`) is served, and its folder of runbooks.
 RUNBOOKS = "https://continuity.duskspendr.app/runbooks"
 
+# Of the 4 KB that all environment variables of a function may have:
+# https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+EXPLAINED_FAULTS_BYTES = 3_000
+
 LogRetentionDays = Literal[1, 7, 30, 90, 365]
 
 
@@ -45,10 +50,12 @@ class Environment:
     ``account``, ``domain`` and ``sign_in`` are None until :func:`select` reads them from the context; without a
     ``sign_in`` devices sign in at a user pool of the deployment. ``active_region`` is where the application serves:
     change it after a failover, so that no later deploy undoes the failover. The ``optional_checks`` of a restore may be
-    left not proven, where an extension cannot be had, say; what fails is never excused. ``fault_experiments`` deploys
-    templates that break the primary on purpose, for whoever starts one. What is ``audited`` needs an AWS Config
-    recorder in both regions, which an account has once for everything (docs/compliance.md). All environments have the
-    two regions of :mod:`recovery.names`, for the commands have to find them while nothing answers
+    left not proven, where an extension cannot be had, say; what fails is never excused. ``explained_faults`` of the
+    chain of evidence, word for word as `dr evidence verify` tells them, were looked into and stay under the lock: they
+    page no more (docs/decisions/0056-explained-faults.md). ``fault_experiments`` deploys templates that break the
+    primary on purpose, for whoever starts one. What is ``audited`` needs an AWS Config recorder in both regions, which
+    an account has once for everything (docs/compliance.md). All environments have the two regions of
+    :mod:`recovery.names`, for the commands have to find them while nothing answers
     (docs/decisions/0033-the-same-two-regions-everywhere.md).
     """
 
@@ -71,6 +78,7 @@ class Environment:
     log_retention_days: LogRetentionDays = 90
     evidence_retention_days: int = 90
     optional_checks: tuple[str, ...] = ()
+    explained_faults: tuple[str, ...] = ()
     fault_experiments: bool = False
     audited: bool = False
     bundle_lambda_dependencies: bool = True
@@ -114,6 +122,14 @@ class Environment:
             expected=f"names of checks: {', '.join(CHECK_NAMES)}",
             found=unknown_checks(self.optional_checks),
             action="A name that is no check would excuse nothing: correct it.",
+        )
+        size = len(json.dumps(self.explained_faults))
+        require(
+            all(self.explained_faults) and size <= EXPLAINED_FAULTS_BYTES,
+            f"explained_faults of {self.name}",
+            expected=f"whole sentences, {EXPLAINED_FAULTS_BYTES} bytes of JSON together",
+            found=f"{size} bytes: {self.explained_faults}",
+            action="A function takes no more: a chain with so many faults proves nothing and is to be begun anew.",
         )
         require(
             self.sign_in is None or f"//cognito-idp.{self.primary_region}." not in self.sign_in.issuer,

@@ -32,7 +32,7 @@ PARTS: tuple[tuple[str, ModuleType], ...] = (
     ("Device backups", devices),
     ("The alarms themselves", watch),
 )
-_CITIES = {NAMES.primary_region: "Mumbai", NAMES.recovery_region: "Singapore"}
+CITIES = {NAMES.primary_region: "Mumbai", NAMES.recovery_region: "Singapore"}
 _ANY_REGION = {
     "region": "the region",
     "other_region": "the other region",
@@ -76,7 +76,7 @@ def facts(signal: Row) -> str:
 
 def headline(signal: Row) -> str:
     """The line that a message begins with; a signal of both regions names neither."""
-    regions = _regions(signal)
+    regions = regions_of(signal)
     values = values_of(NAMES, regions[0]) | OPEN_VALUES | (_ANY_REGION if len(regions) > 1 else {})
     line = fill(signal.happened, values)
     return line[0].upper() + line[1:]
@@ -84,11 +84,11 @@ def headline(signal: Row) -> str:
 
 def commands(signal: Row) -> str:
     """The commands that the message says, for production; in tabs where they differ by region."""
-    blocks = {region: _block(signal, region) for region in _regions(signal)}
+    blocks = {region: _block(signal, region) for region in regions_of(signal)}
     if len(set(blocks.values())) == 1:
         return next(iter(blocks.values()))
     tabs = [
-        f'=== "{_CITIES[region]}"\n\n' + "\n".join(f"    {line}" for line in block.splitlines())
+        f'=== "{CITIES[region]}"\n\n' + "\n".join(f"    {line}" for line in block.splitlines())
         for region, block in blocks.items()
     ]
     return "\n\n".join(tabs)
@@ -96,7 +96,7 @@ def commands(signal: Row) -> str:
 
 def proof(signal: Row) -> str:
     """How to know that the trouble is over."""
-    regions = _regions(signal)
+    regions = regions_of(signal)
     values = values_of(NAMES, regions[0]) | OPEN_VALUES | (_ANY_REGION if len(regions) > 1 else {})
     line = fill(signal.proof, values)
     return f"**{line[0].upper() + line[1:]}.**"
@@ -148,7 +148,8 @@ def _table_row(signal: Row) -> str:
     return f"| {bold}{link}{bold} | {when} | {signal.tier.number} | {_STANDS[signal.stands]} |"
 
 
-def _regions(signal: Row) -> tuple[str, ...]:
+def regions_of(signal: Row) -> tuple[str, ...]:
+    """The regions where a signal may speak."""
     match signal.stands:
         case "primary":
             return (NAMES.primary_region,)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from documentation import alarms, schema
 from documentation.errors import PageError
+from documentation.regions import in_tabs
 from recovery import objectives
 from recovery.evidence import evidence_schema
 from recovery.objectives import TIERS
@@ -59,7 +60,7 @@ def assemble(target: Path) -> list[Path]:
 def page(file: Path) -> str:
     """A page of docs/ as the site shows it. Raises PageError."""
     try:
-        return folded(_with_links(file, _filled(_words(file), file.read_text())))
+        return folded(_with_links(file, _filled(_words(file), _by_region(file))))
     except PageError as error:
         raise PageError(f"{file.parent.name}/{file.name}: {error}") from None
 
@@ -97,12 +98,25 @@ def _filled(words: Words, text: str) -> str:
     return _MARKER.sub(replacement, text)
 
 
-def _words(file: Path) -> Words:
+def _by_region(file: Path) -> str:
+    signal = _signal(file)
+    return file.read_text() if signal is None else in_tabs(signal, file.read_text())
+
+
+def _signal(file: Path) -> alarms.Row | None:
+    """The signal that a page is about; None for a page of another kind. Raises PageError."""
     if file.parent.name != RUNBOOKS or file.stem in WITHOUT_SIGNAL:
-        return _PAGES
+        return None
     signal = alarms.signal_of(file.stem)
     if signal is None:
         raise PageError("expected the name of an alarm or event, found no such in the table")
+    return signal
+
+
+def _words(file: Path) -> Words:
+    signal = _signal(file)
+    if signal is None:
+        return _PAGES
     words = dict(_PAGES)
     words["facts"] = lambda: alarms.facts(signal)
     words["commands"] = lambda: alarms.commands(signal)

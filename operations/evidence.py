@@ -60,6 +60,13 @@ def verify_chain(
     region: _Region = None,
     database: _Database = None,
     copy: _Folder = None,
+    explained: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A fault, word for word, that was looked into and cannot be mended; may be given again.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Prove that every record and page is there and unchanged, and that none was put in or taken out.
@@ -69,12 +76,12 @@ def verify_chain(
     """
     with one_error(dsn="", as_json=as_json), aws_in(region, "to read the evidence"), progress("following the chain"):
         source = _source(bucket, region, database, copy)
-        proof = prove(source.reader, source.database)
-        if proof.records == 0 and proof.fault is None:
+        proof = prove(source.reader, source.database, explained=explained or ())
+        if proof.records == 0 and proof.fault is None and not proof.explained:
             raise _nothing(source)
     verdict = "PROVEN" if proof.fault is None else "BROKEN"
     facts = {"verdict": verdict, "database": proof.database, "records": proof.records}
-    facts |= {"newest_sha256": proof.newest_sha256, "fault": proof.fault}
+    facts |= {"newest_sha256": proof.newest_sha256, "fault": proof.fault, "explained": list(proof.explained)}
     answer(facts, as_json=as_json, lines=_proof_lines(proof, verdict))
     raise typer.Exit(EXIT_PASSED if proof.fault is None else EXIT_FAILED)
 
@@ -211,9 +218,14 @@ def _record_lines(evidence: Evidence) -> list[str | Text]:
 
 def _proof_lines(proof: Proof, verdict: str) -> list[str | Text]:
     style = _STYLES["PASS" if proof.fault is None else "FAIL"]
+    known = [f"explained: {fault}" for fault in proof.explained]
     if proof.fault is not None:
-        return [Text.assemble((verdict, style), f" after {proof.records} good records: {proof.fault}")]
+        return [Text.assemble((verdict, style), f" after {proof.records} good records: {proof.fault}"), *known]
+    but = " but what is explained" if known else ""
     return [
-        Text.assemble((verdict, style), f" {proof.records} records of {proof.database}, none changed, none missing"),
+        Text.assemble(
+            (verdict, style), f" {proof.records} records of {proof.database}, none changed, none missing{but}"
+        ),
+        *known,
         f"newest link {proof.newest_sha256}: noted elsewhere, it shows whether the end of a copy was cut off",
     ]

@@ -133,6 +133,8 @@ PRIMARY_SILENCE = 2 * HEARTBEAT_SILENCE
 REPLICATED_BACKUP_ALARM = FULL_RPO / 2
 # How often each region is measured: half a sixth of the shortest RTO, so that two looks in a row are no delay.
 MEASUREMENT_INTERVAL = timedelta(minutes=5)
+# Of what is measured at that interval one look may come late; two that are missing, or find it wrong, are an alarm.
+MEASUREMENTS_ALARM = 2
 # A fault of the application is an alarm, and undoes a deployment, after a sixth of its RTO.
 DEPLOYMENT_FAULT_MINUTES = int(APPLICATION.rto.total_seconds() // 60) // 6
 # Users wait: the 90th percentile of the answers. The number is our own, no row of the spec.
@@ -172,3 +174,5 @@ EVIDENCE_REVIEW_SCHEDULE = "cron(30 7,19 * * ? *)"
 # three quarters of an hour is still within every RTO but tier 2's, whose own alarms do not wait for a canary.
 CANARY_INTERVAL = timedelta(minutes=15)
 CANARY_SILENCE = 3 * CANARY_INTERVAL
+# The other region's is missed one later: where it still sings, it speaks of itself first.
+OTHER_REGION_SILENCE = CANARY_SILENCE + CANARY_INTERVAL

@@ -121,6 +121,8 @@ class Review(BaseModel):
     points: int
     newest_age_seconds: float
     """Of the newest recovery point that can be restored; of the vault itself while it has none."""
+    copies_failed: int = 0
+    """Copies into or out of the vault that ended badly, and that no later one made good."""
     findings: tuple[Finding, ...]
 
     @property
@@ -154,6 +156,10 @@ def review(inventory: Inventory, *, now: datetime) -> Review:
         vault=inventory.vault,
         points=len(inventory.points),
         newest_age_seconds=_newest_age(inventory, now).total_seconds(),
+        copies_failed=sum(
+            job.kind == "copy" and job.state in _FAILED and not _made_good(job, inventory.jobs)
+            for job in inventory.jobs
+        ),
         findings=tuple(findings),
     )
 

@@ -42,6 +42,7 @@ class RecoveryStage(Stage):
             database_tls=e.database.tls,
             bundle_lambda_dependencies=e.bundle_lambda_dependencies,
             optional_checks=e.optional_checks,
+            explained_faults=e.explained_faults,
             runbooks_url=e.runbooks_url,
             destroyable=e.destroyable,
         )

@@ -12,16 +12,18 @@ EMITTERS: dict[str, frozenset[str]] = {
         "guard": "GuardFenced GuardTurns",
         "heartbeat": "ConnectionsUsedPercent HeartbeatSequence HeartbeatWritten",
         "judge_restore": "MeasuredRpoSeconds MeasuredRtoSeconds RestoreVerified",
-        "measure_region": "KeysEndangered ReplicatedBackupAgeSeconds TasksMissing VaultsUnlocked",
+        "measure_region": "KeysEndangered RegionMeasured ReplicatedBackupAgeSeconds TasksMissing VaultsUnlocked",
         "measure_replica": "ReplicaHeartbeatAgeSeconds",
         "notify": "CanaryDelivered MessagesDelivered",
         "review_evidence": "EvidenceFaults RegionTestAgeSeconds RestoreProofAgeSeconds",
-        "review_recovery_points": "NewestRecoveryPointAgeSeconds RecoveryPointsCosting RecoveryPointsExpired"
-        " RecoveryPointsFailed RecoveryPointsIncomplete RecoveryPointsLeftOver RecoveryPointsMissing"
-        " RecoveryPointsOverdue RecoveryPointsStopped RecoveryPointsStuck RecoveryPointsWarned",
+        "review_recovery_points": "CopyJobsFailed NewestRecoveryPointAgeSeconds RecoveryPointsCosting"
+        " RecoveryPointsExpired RecoveryPointsFailed RecoveryPointsIncomplete RecoveryPointsLeftOver"
+        " RecoveryPointsMissing RecoveryPointsOverdue RecoveryPointsStopped RecoveryPointsStuck RecoveryPointsWarned",
         "verify_device_backup": "DeviceBackupsRefused DeviceBackupsVerified",
     }.items()
 }
+# What a function sends to the other region, where its alarm stands.
+SENT_ACROSS: dict[str, frozenset[str]] = {"notify": frozenset({"OtherRegionHeard"})}
 
 
 def emitted_by(package: str, printed: str) -> dict[str, float]:

@@ -64,17 +64,6 @@ def test_schema_version_that_is_no_migration_is_refused() -> None:
         replace(PROD.service, schema_version=0)
 
 
-def test_check_that_does_not_exist_cannot_be_made_optional() -> None:
-    with pytest.raises(
-        SettingsError, match=r"optional_checks of prod: expected names of checks: .* found \('stroage',\)"
-    ):
-        replace(PROD, optional_checks=("content", "stroage"))
-
-
-def test_nothing_is_optional_unless_an_environment_says_so() -> None:
-    assert {environment.optional_checks for environment in (DEV, STAGING, PROD, LOCAL)} == {()}
-
-
 def test_recovery_region_equal_to_the_primary_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Environment, "recovery_region", "ap-south-1")
     with pytest.raises(SettingsError, match=r"another region than the primary \(ap-south-1\), found 'ap-south-1'"):

@@ -21,8 +21,9 @@ _RETENTIONS = {
 class Deployment:
     """Values that hold for all stacks of one environment.
 
-    ``optional_checks`` of a restore may be left not proven. ``runbooks_url`` is where a person reads what to do; it has
-    no slash at its end. ``destroyable`` lets a stack's deletion take its data along; only a laboratory may say so.
+    ``optional_checks`` of a restore may be left not proven; ``explained_faults`` of the evidence page no more.
+    ``runbooks_url`` is where a person reads what to do; it has no slash at its end. ``destroyable`` lets a stack's
+    deletion take its data along; only a laboratory may say so.
     """
 
     names: Names
@@ -30,6 +31,7 @@ class Deployment:
     database_tls: Literal["verify-full", "disable"]
     bundle_lambda_dependencies: bool
     optional_checks: tuple[str, ...]
+    explained_faults: tuple[str, ...]
     runbooks_url: str
     destroyable: bool
 

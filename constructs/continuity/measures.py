@@ -1,5 +1,6 @@
 """What is measured because no service does: a region's protection, the age of a copy, the age of the proofs."""
 
+import json
 from collections.abc import Sequence
 
 from aws_cdk import Duration, Stack
@@ -99,6 +100,7 @@ class RegionMeasures(Construct):
             environment={
                 **evidence.environment,
                 "DATABASE_IDENTIFIER": self._deployment.names.instance_identifier,
+                "EXPLAINED_FAULTS": json.dumps(self._deployment.explained_faults),
             },
         )
         evidence.grant_list(function.execution_role, "evidence")

@@ -22,6 +22,7 @@ from continuity.function import PythonFunction
 from continuity.interfaces import invoke, keep_failures
 from continuity.lost_events import lost_events_queue
 from recovery import objectives
+from recovery.names import METRIC_NAMESPACE
 
 NOTIFIER_TIMEOUT = Duration.minutes(1)
 
@@ -121,8 +122,8 @@ class Notifier(Construct):
         )
 
     def _allow(self) -> None:
-        role, stack = self.function.execution_role, Stack.of(self)
-        alarms = f"arn:aws:cloudwatch:{stack.region}:{stack.account}:alarm:{self._deployment.names.alarm_name('*')}"
+        role, stack, names = self.function.execution_role, Stack.of(self), self._deployment.names
+        alarms = f"arn:aws:cloudwatch:{stack.region}:{stack.account}:alarm:{names.alarm_name('*')}"
         for actions, resource in (
             (["sns:Publish"], self.channels.messages.topic_arn),
             (["sns:Publish"], self._chat.topic_arn),
@@ -131,8 +132,24 @@ class Notifier(Construct):
             (["cloudwatch:DescribeAlarms"], alarms),
         ):
             role.add_to_principal_policy(iam.PolicyStatement(actions=actions, resources=[resource]))
+        role.add_to_principal_policy(
+            iam.PolicyStatement(
+                actions=["cloudwatch:PutMetricData"],
+                resources=["*"],
+                conditions={
+                    "StringEquals": {
+                        "cloudwatch:namespace": METRIC_NAMESPACE,
+                        "aws:RequestedRegion": names.other_region(stack.region),
+                    }
+                },
+            )
+        )
         acknowledge(
-            role, {f"IAM5[Resource::{alarms}]": "It asks which alarms of a cause are on, all of this environment's."}
+            role,
+            {
+                f"IAM5[Resource::{alarms}]": "It asks which alarms of a cause are on, all of this environment's.",
+                "IAM5[Resource::*]": "PutMetricData knows no resource; namespace and region are conditions.",
+            },
         )
 
     def _canary(self) -> None:

@@ -10,14 +10,15 @@ from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
+from continuity.acknowledgement import acknowledge_guards
 from continuity.alarms import alarm, alarm_id
 from continuity.deployment import Deployment
 from continuity.notifier import Channels
 from recovery import objectives
 from recovery.alarms.describing import described_together
 from recovery.alarms.model import Alarm, Cause
-from recovery.alarms.reading import COMPOSITE
-from recovery.alarms.table import Role, groups_in, is_composite, quiet_because_of
+from recovery.alarms.reading import COMPOSITE, QUIET
+from recovery.alarms.table import Role, groups_in, in_order, is_composite, quiet_because_of
 from recovery.alarms.values import Values
 from recovery.names import METRIC_NAMESPACE
 
@@ -57,8 +58,7 @@ class Signals(Construct):
         groups = groups_in(role, serving=serving)
         made = {cause: [self._member(row) for row in members] for cause, members in groups.items()}
         speakers: dict[Cause, cloudwatch.IAlarm] = {}
-        # Those that keep others quiet come first.
-        for cause in sorted(groups, key=lambda cause: len(cause.because_of)):
+        for cause in in_order(groups):
             topic = channels.messages if cause.bypasses else channels.alarms
             speakers[cause] = self._speaker(cause, groups, made[cause], speakers, topic)
 
@@ -82,20 +82,18 @@ class Signals(Construct):
             assert isinstance(alone, cloudwatch.Alarm)  # noqa: S101 - the service's own have company
             speaker: cloudwatch.AlarmBase = alone
         else:
-            quiet = quiet_because_of(cause, groups)
+            quiet = self._quiet(cause, [speakers[each] for each in quiet_because_of(cause, groups)])
             wait, rest = (_seconds(objectives.CAUSE_WAIT), _seconds(objectives.CAUSE_REST)) if quiet else (None, None)
             speaker = cloudwatch.CompositeAlarm(
                 self,
                 alarm_id(f"{COMPOSITE}{cause.name}"),
                 composite_alarm_name=self._deployment.names.alarm_name(f"{COMPOSITE}{cause.name}"),
-                alarm_rule=cloudwatch.AlarmRule.any_of(
-                    *(cloudwatch.AlarmRule.from_alarm(member, cloudwatch.AlarmState.ALARM) for member in members)
-                ),
+                alarm_rule=_any(members),
                 alarm_description=described_together(
                     cause.happened, groups[cause], self._values, runbooks_url=self._deployment.runbooks_url
                 ),
                 actions_enabled=True,
-                actions_suppressor=speakers[quiet] if quiet else None,
+                actions_suppressor=quiet,
                 actions_suppressor_wait_period=wait,
                 actions_suppressor_extension_period=rest,
             )
@@ -105,6 +103,26 @@ class Signals(Construct):
         speaker.add_alarm_action(action)
         speaker.add_ok_action(action)
         return cast(cloudwatch.IAlarm, speaker)
+
+    def _quiet(self, cause: Cause, because: Sequence[cloudwatch.IAlarm]) -> cloudwatch.IAlarm | None:
+        """The alarm that keeps the one of ``cause`` quiet: CloudWatch takes one, so several are put together."""
+        if len(because) < 2:
+            return next(iter(because), None)
+        together = cloudwatch.CompositeAlarm(
+            self,
+            alarm_id(f"{QUIET}{cause.name}"),
+            composite_alarm_name=self._deployment.names.alarm_name(f"{QUIET}{cause.name}"),
+            alarm_rule=_any(because),
+            alarm_description=f"Tells nobody anything: while it is on, {COMPOSITE}{cause.name} keeps quiet.",
+            actions_enabled=True,
+        )
+        acknowledge_guards(together, {"alarm-without-action": "It keeps another quiet; its members have spoken."})
+        return cast(cloudwatch.IAlarm, together)
+
+
+def _any(alarms: Sequence[cloudwatch.IAlarm]) -> cloudwatch.IAlarmRule:
+    state = cloudwatch.AlarmState.ALARM
+    return cloudwatch.AlarmRule.any_of(*(cloudwatch.AlarmRule.from_alarm(each, state) for each in alarms))
 
 
 def _seconds(span: timedelta) -> Duration:

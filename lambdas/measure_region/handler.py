@@ -34,7 +34,10 @@ class RegionSettings(NamesSettings):
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
-    """Publish each measurement; one that fails keeps none of the others back. Raises :class:`UnmeasuredError`."""
+    """Publish each measurement, and that there was a look; one that fails keeps none of the others back.
+
+    Raises :class:`UnmeasuredError`.
+    """
     settings = RegionSettings.read()
     measured: dict[str, tuple[MetricUnit, float]] = {}
     failures: list[str] = []
@@ -46,8 +49,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
             continue
         if value is not None:
             measured[name] = (unit, value)
-    if measured:
-        publish(settings, measured)
+    publish(settings, measured | {"RegionMeasured": (COUNT, 1.0)})
     if failures:
         raise UnmeasuredError("; ".join(failures))
     return {name: value for name, (_, value) in measured.items()}

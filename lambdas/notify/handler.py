@@ -13,8 +13,8 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import BotoCoreError, ClientError
 
 from lambdas.notify.delivery import DeliveryError, mail, page, post, routing_key
-from lambdas.shared.aws import cloudwatch, secrets, sns
-from lambdas.shared.metrics import COUNT, publish
+from lambdas.shared.aws import cloudwatch, cloudwatch_in, secrets, sns
+from lambdas.shared.metrics import COUNT, publish, publish_elsewhere
 from lambdas.shared.settings import NamesSettings
 from recovery.alarms.message import Message
 from recovery.alarms.reading import Place, read
@@ -114,6 +114,19 @@ def _note(settings: NotifySettings, *, connected: bool, failures: Sequence[str])
 def _measure(settings: NotifySettings, message: Message, *, complete: bool) -> None:
     """A canary has arrived only when PagerDuty took it: without a key no page would."""
     metrics = {"MessagesDelivered": (COUNT, float(complete))}
-    if message.is_canary and not message.over and complete:
+    arrived = message.is_canary and not message.over and complete
+    if arrived:
         metrics["CanaryDelivered"] = (COUNT, 1.0)
     publish(settings, metrics)
+    if arrived:
+        _tell_other_region(settings)
+
+
+def _tell_other_region(settings: NotifySettings) -> None:
+    """That this region can page. One that does not answer may be lost: its silence here is what this region alarms on,
+    and if it lives, it misses this canary itself."""
+    other = settings.names.other_region(settings.aws_region)
+    try:
+        publish_elsewhere(settings, cloudwatch_in(other), "OtherRegionHeard")
+    except (BotoCoreError, ClientError):
+        logger.exception("the other region was not told", extra={"region": other})

@@ -37,6 +37,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
         kinds
         | {
             "RecoveryPointsCosting": (COUNT, found.costing),
+            "CopyJobsFailed": (COUNT, found.copies_failed),
             "NewestRecoveryPointAgeSeconds": (SECONDS, found.newest_age_seconds),
         },
     )

@@ -1,8 +1,13 @@
-"""Metrics of ours, written in CloudWatch's embedded metric format."""
+"""Metrics of ours, written in CloudWatch's embedded metric format; those for another region are sent there."""
+
+from typing import TYPE_CHECKING
 
 from aws_lambda_powertools.metrics import Metrics, MetricUnit
 
 from lambdas.shared.settings import Settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudwatch import CloudWatchClient
 
 COUNT = MetricUnit.Count
 SECONDS = MetricUnit.Seconds
@@ -19,3 +24,21 @@ def publish(settings: Settings, metrics: dict[str, tuple[MetricUnit, float]]) ->
     for name, (unit, value) in metrics.items():
         emitter.add_metric(name, unit, value)
     emitter.flush_metrics()
+
+
+def publish_elsewhere(settings: Settings, cloudwatch: "CloudWatchClient", name: str) -> None:
+    """Count ``name`` once in the region of ``cloudwatch``: logs, and metrics in them, stay in their own.
+
+    Raises botocore's ClientError or BotoCoreError.
+    """
+    cloudwatch.put_metric_data(
+        Namespace=settings.metric_namespace,
+        MetricData=[
+            {
+                "MetricName": name,
+                "Dimensions": [{"Name": "Environment", "Value": settings.environment}],
+                "Value": 1,
+                "Unit": "Count",
+            }
+        ],
+    )

@@ -30,7 +30,11 @@ CAUSES = (
     Cause(name="recovery-point-cost", happened="Recovery points in {vault} are kept longer than they should be"),
     Cause(name="restore-jobs", happened="A restore of AWS Backup failed in {region}"),
     Cause(name="manifest", happened="The manifest of {database} was not taken"),
-    Cause(name="protection", happened="What protects the backups in {region} is being taken away"),
+    Cause(
+        name="protection",
+        happened="What protects the backups in {region} is being taken away",
+        because_of=("measures",),  # of what nobody looks at, nobody knows
+    ),
 )
 
 
@@ -46,7 +50,7 @@ def _snapshot(subject: str, happened: str, metric: Metric) -> Alarm:
         metric=metric,
         above=0,
         periods=1,
-        missing=Missing.fine(_RARE),
+        missing=Missing.fine(_RARE) if metric.namespace == "AWS/Backup" else Missing.unchanged(_EVERY_LOOK),
         commands=(
             _POINTS,
             "aws backup list-{kind}-jobs --region {{region}}".format(kind="copy" if "copy" in subject else "backup"),
@@ -69,8 +73,8 @@ ALARMS = (
     _snapshot(
         "copy-job-failed",
         "AWS Backup could not copy a snapshot to {recovery_vault}: it exists in {region} only",
-        # AWS Backup reports copies under the vault of their destination.
-        _job("NumberOfCopyJobsFailed", vault="{recovery_vault}"),
+        # AWS's page does not say which of its two vaults a copy's metric names, so the list of jobs is counted instead.
+        _points("CopyJobsFailed"),
     ),
     Alarm(
         subject="restore-job-failed",
@@ -182,7 +186,7 @@ ALARMS = (
         stands="both",
         metric=Metric.own("VaultsUnlocked", statistic="Maximum", period=objectives.MEASUREMENT_INTERVAL),
         above=0,
-        periods=1,
+        periods=objectives.MEASUREMENTS_ALARM,
         missing=Missing.alarming("a vault that cannot be asked may be gone"),
         commands=(
             "aws backup describe-backup-vault --region {region} --backup-vault-name {vault}",
@@ -202,7 +206,7 @@ ALARMS = (
         stands="both",
         metric=Metric.own("KeysEndangered", statistic="Maximum", period=objectives.MEASUREMENT_INTERVAL),
         above=0,
-        periods=1,
+        periods=objectives.MEASUREMENTS_ALARM,
         missing=Missing.alarming("keys that cannot be asked may be gone"),
         commands=(
             "dr status --environment {environment}",

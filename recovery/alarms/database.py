@@ -8,6 +8,8 @@ from recovery.objectives import DATABASE, FULL
 
 _MINUTE = timedelta(minutes=1)
 _FIVE = timedelta(minutes=5)
+# How often in a row a copy has to be too old.
+_SILENT_LOOKS = 2
 _STATUS = "dr status --environment {environment}"
 _PLAN = "dr failover --environment {environment} --dry-run"
 
@@ -26,7 +28,12 @@ CAUSES = (
     # The same, seen from the other region.
     Cause(name="silence", happened="{region} does not hear the primary", shared=True, incident="database"),
     Cause(name="failover", happened="RDS fails over"),
-    Cause(name="storage", happened="The storage of {instance} runs full"),
+    Cause(
+        name="storage",
+        happened="The storage of {instance} runs full",
+        # RDS reports nothing of an instance that is gone.
+        because_of=("database", "silence"),
+    ),
     Cause(name="connections", happened="The connections of {instance} are nearly used up", because_of=("database",)),
     Cause(name="transaction-ids", happened="{instance} runs out of transaction ids"),
     Cause(
@@ -34,6 +41,11 @@ CAUSES = (
         happened="The copies of the database in {region} fall behind",
         # A primary that is silent makes every copy old; one page is enough.
         because_of=("silence",),
+    ),
+    Cause(
+        name="replicated-backups",
+        happened="The backups that {region} holds of {database} fall behind",
+        because_of=("silence", "copies", "measures"),
     ),
 )
 
@@ -71,7 +83,7 @@ ALARMS = (
         metric=Metric.own("ReplicaHeartbeatAgeSeconds", statistic="Maximum", period=_MINUTE),
         above=objectives.PRIMARY_SILENCE.total_seconds(),
         limit_is_loss=True,
-        periods=2,
+        periods=_SILENT_LOOKS,
         missing=Missing.alarming("a copy that cannot be asked is no copy"),
         commands=(_STATUS, _PLAN, "dr failover --environment {environment}"),
         proof="`dr status` shows both regions and a lag below a minute; after a failover its record says PASS",
@@ -120,7 +132,7 @@ ALARMS = (
         stands="standby",
         metric=_rds("ReplicaLag", statistic="Minimum"),
         below=0,  # RDS reports -1 when it does not replicate
-        periods=5,
+        periods=_minutes(objectives.PRIMARY_SILENCE) + _SILENT_LOOKS,  # as long as primary-silent, which then speaks
         missing=Missing.unchanged("replica-lag speaks when the metric is missing"),
         commands=(
             _STATUS,
@@ -136,12 +148,12 @@ ALARMS = (
         tier=FULL,
         severity="page",
         clock="rpo",
-        cause="copies",
+        cause="replicated-backups",
         stands="standby",
-        metric=Metric.own("ReplicatedBackupAgeSeconds", statistic="Maximum", period=_FIVE),
+        metric=Metric.own("ReplicatedBackupAgeSeconds", statistic="Maximum", period=objectives.MEASUREMENT_INTERVAL),
         above=objectives.REPLICATED_BACKUP_ALARM.total_seconds(),
         limit_is_loss=True,
-        periods=2,
+        periods=objectives.MEASUREMENTS_ALARM,
         missing=Missing.alarming("backups that cannot be asked about, or are not there, restore nothing"),
         commands=(
             _STATUS,

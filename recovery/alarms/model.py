@@ -61,7 +61,7 @@ class Metric:
 
 @dataclass(frozen=True, kw_only=True)
 class Cause:
-    """What is wrong behind one alarm or several: one incident. While one of ``because_of`` speaks, this one does not.
+    """What is wrong behind one alarm or several: one incident. It does not speak while one of ``because_of`` is on.
 
     ``shared`` causes are one incident whichever region tells of them, and several that look at one thing from different
     sides have one ``incident``. ``bypasses`` the notifier, for it is about it.

@@ -19,7 +19,12 @@ CAUSES = (
     Cause(name="restore-event", happened="An event about a restore in {region} was lost"),
     Cause(name="proof-overdue", happened="No restore in {region} was proven for too long"),
     Cause(name="region-test-overdue", happened="The loss of a region was not exercised for too long", shared=True),
-    Cause(name="evidence", happened="The chain of evidence is broken", shared=True),
+    Cause(
+        name="evidence",
+        happened="The chain of evidence is broken",
+        because_of=("guard",),  # which reads the same bucket, each minute
+        shared=True,
+    ),
     Cause(name="switch", happened="A failover or failback stopped", shared=True),
 )
 
@@ -116,7 +121,7 @@ ALARMS = (
             "aws cloudtrail lookup-events --region {evidence_region} --lookup-attributes"
             " AttributeKey=ResourceName,AttributeValue={bucket}",
         ),
-        proof="`dr evidence verify` exits 0",
+        proof="`dr evidence verify` exits 0, or tells of nothing but what `explained_faults` name",
     ),
 )
 

@@ -21,6 +21,8 @@ from recovery.names import Names
 
 Json = dict[str, Any]
 COMPOSITE = "cause-"
+# A composite that only keeps another quiet, and tells nobody anything.
+QUIET = "quiet-"
 # What is passed on of something nobody foresaw.
 UNKNOWN_CHARACTERS = 4000
 _FALLBACK = "dr status --environment {environment}"

@@ -25,6 +25,12 @@ CAUSES = (
         happened="The application fails in {region}",
         because_of=("database",),  # without a database no task is healthy
     ),
+    Cause(
+        name="tasks",
+        happened="Tasks of the application are missing in {region}",
+        because_of=("application", "database", "measures"),
+        incident="application",
+    ),
     Cause(name="deployment", happened="A deployment of the application failed"),
 )
 
@@ -85,11 +91,11 @@ ALARMS = (
         tier=APPLICATION,
         severity="page",
         clock="rto",
-        cause="application",
+        cause="tasks",
         stands="both",
         metric=Metric.own("TasksMissing", statistic="Minimum", period=objectives.MEASUREMENT_INTERVAL),
         above=0,
-        periods=2,
+        periods=objectives.MEASUREMENTS_ALARM,
         missing=Missing.alarming("a service that cannot be looked at may not be there"),
         commands=(_SERVICE, _ROLLBACK, _STATUS),
         proof="running equals desired in what the first command answers, and this alarm is OK",

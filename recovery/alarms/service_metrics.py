@@ -47,7 +47,7 @@ SERVICE_METRICS = (
     ),
     *_all(
         "AWS/Backup",
-        ("NumberOfBackupJobsExpired", "NumberOfBackupJobsFailed", "NumberOfCopyJobsFailed"),
+        ("NumberOfBackupJobsExpired", "NumberOfBackupJobsFailed"),
         {"BackupVaultName", "ResourceType"},
         _BACKUP,
     ),

@@ -1,6 +1,7 @@
 """The table itself, and what stands where."""
 
 from collections.abc import Mapping
+from graphlib import TopologicalSorter
 from typing import Literal
 
 from recovery.alarms import backups, database, devices, guarding, proofs, rds_events, service, watch
@@ -54,14 +55,19 @@ def groups_in(role: Role, *, serving: bool) -> Mapping[Cause, tuple[Alarm, ...]]
     return {cause: members for cause, members in grouped.items() if members}
 
 
-def quiet_because_of(cause: Cause, groups: Mapping[Cause, tuple[Alarm, ...]]) -> Cause | None:
-    """The cause whose alarm keeps that of ``cause`` quiet in a region; None when none stands there."""
-    return next((each for each in groups if each.name in cause.because_of), None)
+def quiet_because_of(cause: Cause, groups: Mapping[Cause, tuple[Alarm, ...]]) -> tuple[Cause, ...]:
+    """The causes whose alarms keep that of ``cause`` quiet in a region; empty when none stands there."""
+    return tuple(each for each in groups if each.name in cause.because_of)
 
 
 def is_composite(cause: Cause, groups: Mapping[Cause, tuple[Alarm, ...]]) -> bool:
     """Whether a composite alarm speaks for ``cause`` in a region with these groups."""
-    return len(groups[cause]) > 1 or quiet_because_of(cause, groups) is not None
+    return len(groups[cause]) > 1 or bool(quiet_because_of(cause, groups))
+
+
+def in_order(groups: Mapping[Cause, tuple[Alarm, ...]]) -> tuple[Cause, ...]:
+    """The causes of a region, each after those that keep it quiet. Raises graphlib.CycleError when that has no end."""
+    return tuple(TopologicalSorter({cause: quiet_because_of(cause, groups) for cause in groups}).static_order())
 
 
 def _stands(signal: Signal, role: Role, *, serving: bool) -> bool:

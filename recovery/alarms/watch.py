@@ -1,10 +1,10 @@
-"""Alarms on what alarms: the notifier, and the canary that travels its whole way."""
+"""Alarms on what alarms: the notifier, its canary here and in the other region, and the functions that measure."""
 
 from datetime import timedelta
 
 from recovery import objectives
 from recovery.alarms.model import Alarm, Cause, Metric, Missing
-from recovery.objectives import DATABASE
+from recovery.objectives import DATABASE, FULL
 
 _STATUS = "dr status --environment {environment}"
 _KEY = "aws secretsmanager describe-secret --region {region} --secret-id {routing_key}"
@@ -16,6 +16,13 @@ CAUSES = (
     # About the notifier, so never by it: by e-mail, which PagerDuty takes too.
     Cause(name="notifier", happened="Messages from {region} do not reach on-call", bypasses=True),
     Cause(name="canary", happened="The canary sings in {region}"),
+    Cause(name="measures", happened="Nobody measures what protects {region}"),
+    Cause(
+        name="other-region",
+        happened="{region} does not hear {other_region}",
+        # A region that is lost is heard of sooner; and one that cannot page itself hears the other no better.
+        because_of=("silence", "guard", "notifier"),
+    ),
 )
 
 ALARMS = (
@@ -77,5 +84,48 @@ ALARMS = (
         commands=(_STATUS,),
         proof="canary-missing is OK",
         is_canary=True,
+    ),
+    Alarm(
+        subject="measures-silent",
+        happened="The function that measures {region} has published nothing for"
+        f" {(objectives.MEASUREMENTS_ALARM * objectives.MEASUREMENT_INTERVAL).total_seconds() / 60:.0f} minutes: nobody"
+        " sees missing tasks, endangered keys, an unlocked vault or old backups",
+        tier=FULL,
+        severity="page",
+        clock="proof",
+        cause="measures",
+        stands="both",
+        metric=Metric.own("RegionMeasured", statistic="Sum", period=objectives.MEASUREMENT_INTERVAL),
+        below=1,
+        periods=objectives.MEASUREMENTS_ALARM,
+        missing=Missing.alarming("a function that does not run reports nothing"),
+        commands=(
+            _STATUS,
+            "dr recovery-points --vault {vault} --region {region}",
+            "aws lambda list-functions --region {region} --query"
+            " \"Functions[?starts_with(Description, 'Measures tasks')].[FunctionName,State,LoggingConfig.LogGroup]\"",
+            "aws logs filter-log-events --region {region} --log-group-name LOGGROUP --limit 50",
+        ),
+        proof="this alarm is OK after the next two looks",
+    ),
+    Alarm(
+        subject="other-region-mute",
+        happened=f"No canary of {{other_region}} was heard of in {{region}} for"
+        f" {objectives.OTHER_REGION_SILENCE.total_seconds() / 60:.0f} minutes: what fails there pages nobody",
+        tier=FULL,
+        severity="page",
+        clock="proof",
+        cause="other-region",
+        stands="both",
+        metric=Metric.own("OtherRegionHeard", statistic="Sum", period=objectives.CANARY_INTERVAL),
+        below=1,
+        periods=objectives.OTHER_REGION_SILENCE // objectives.CANARY_INTERVAL,
+        missing=Missing.alarming("a region that is lost tells nobody"),
+        commands=(
+            _STATUS,
+            _ALARMS.replace("{region}", "{other_region}"),
+            _KEY.replace("{region}", "{other_region}"),
+        ),
+        proof="this alarm is OK after the next canary of {other_region}, and canary-missing is OK there",
     ),
 )

@@ -1,5 +1,6 @@
 """How long ago something was proven: a promise is as good as its last proof."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -18,15 +19,18 @@ class ProofAges:
     region_test_seconds: float | None
 
 
-def proof_ages(reader: Reader, database: str, *, region: str, now: datetime) -> ProofAges:
-    """Read the records, the newest first, until both are found.
+def proof_ages(
+    reader: Reader, database: str, *, region: str, now: datetime, is_doubtful: Callable[[str], bool]
+) -> ProofAges:
+    """Read the records, the newest first, until both are found. One whose key ``is_doubtful`` proves nothing.
 
     Raises pydantic's ValidationError for a record that is damaged, and what the reader raises.
     """
     written = reader.written(folder(database))
     restore: float | None = None
     region_test: float | None = None
-    for key in sorted(filter(is_record, written), key=lambda key: written[key], reverse=True):
+    records = (key for key in written if is_record(key) and not is_doubtful(key))
+    for key in sorted(records, key=lambda key: written[key], reverse=True):
         if restore is not None and region_test is not None:
             break
         evidence = Evidence.model_validate_json(reader.read(key))

@@ -8,7 +8,7 @@ number: of two judges that race, one takes the next number.
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Literal, Protocol
@@ -71,7 +71,7 @@ class Link(BaseModel):
 
 @dataclass(frozen=True, kw_only=True)
 class Proof:
-    """What a chain proves. ``fault`` is the first that was found, None when there is none.
+    """What a chain proves. ``fault`` is the first that was found, None when there is none but those ``explained``.
 
     ``newest_sha256`` is the hash of the newest link: noted elsewhere, it also shows whether the end was cut off.
     """
@@ -80,10 +80,11 @@ class Proof:
     records: int
     newest_sha256: str | None
     fault: str | None
+    explained: tuple[str, ...] = ()
 
-
-class _BrokenError(Exception):
-    """The chain does not hold; the message is the fault."""
+    def is_doubtful(self, key: str) -> bool:
+        """Whether an explained fault is about this record: what it says by now counts for nothing."""
+        return any(fault.startswith(f"{key} ") for fault in self.explained)
 
 
 def folder(database: str) -> str:
@@ -145,63 +146,88 @@ def seal(store: Store, database: str, key: str, render: Callable[[], str]) -> bo
             return True
 
 
-def prove(reader: Reader, database: str) -> Proof:
+def prove(reader: Reader, database: str, *, explained: Collection[str] = ()) -> Proof:
     """Follow the chain from the first link to the newest and hold everything against it. Changes nothing.
 
-    ``records`` counts those found good before the first fault.
+    Faults that are ``explained``, word for word, are passed over. ``records`` counts the links without a fault, up to
+    the first that is not explained.
     """
-    found = reader.written(folder(database))
-    links = _links(database, found)
-    good, previous, claimed = 0, None, dict[str, int]()
-    try:
-        for fault in reader.rewritten(folder(database)):
-            raise _BrokenError(fault)
-        for expected, sequence in enumerate(sorted(links), start=1):
-            if sequence != expected:
-                raise _BrokenError(f"link {expected} is missing; the next one there is {sequence}")
-            previous = _check_link(reader, database, sequence, previous, found, claimed)
-            good = sequence
-        unclaimed = sorted(set(found) - set(claimed) - set(links.values()))
-        if unclaimed:
-            raise _BrokenError(
-                f"{unclaimed[0]} is in no link: its judge stopped before it was linked (start the verification of that"
-                " restore again), or somebody put it there"
-            )
-    except _BrokenError as broken:
-        return Proof(database=database, records=good, newest_sha256=previous, fault=str(broken))
-    return Proof(database=database, records=good, newest_sha256=previous, fault=None)
+    walk = _Walk(reader, database)
+    passed: list[str] = []
+    for fault in walk.faults():
+        if fault not in explained:
+            return walk.proof(fault, passed)
+        passed.append(fault)
+    return walk.proof(None, passed)
 
 
-def _check_link(
-    reader: Reader,
-    database: str,
-    sequence: int,
-    previous: str | None,
-    found: Mapping[str, datetime],
-    claimed: dict[str, int],
-) -> str:
-    """Check one link and what it seals, note what it claims, and return its own hash."""
-    content = reader.read(link_key(database, sequence))
-    try:
-        link = Link.model_validate_json(content)
-    except ValidationError as error:
-        raise _BrokenError(f"link {sequence} cannot be read: {error.errors()[0]['msg']}") from None
-    if link.sequence != sequence:
-        raise _BrokenError(f"link {sequence} says that it is link {link.sequence}")
-    if link.previous_sha256 != previous:
-        raise _BrokenError(
-            f"link {sequence} does not continue link {sequence - 1}: it names {link.previous_sha256}, found {previous}"
+class _Walk:
+    """One way along the chain; every fault on it is told, and the walk goes on."""
+
+    def __init__(self, reader: Reader, database: str) -> None:
+        self._reader, self._database = reader, database
+        self._found = reader.written(folder(database))
+        self._claimed: dict[str, int] = {}
+        self._good = 0
+        self._previous: str | None = None
+
+    def proof(self, fault: str | None, explained: Sequence[str]) -> Proof:
+        return Proof(
+            database=self._database,
+            records=self._good,
+            newest_sha256=self._previous,
+            fault=fault,
+            explained=tuple(explained),
         )
-    for sealed in (link.record, link.page):
-        if sealed.key in claimed:
-            raise _BrokenError(f"link {sequence} claims {sealed.key}, which link {claimed[sealed.key]} has")
-        claimed[sealed.key] = sequence
-        if sealed.key not in found:
-            raise _BrokenError(f"{sealed.key} of link {sequence} is missing")
-        actual = _sha256(reader.read(sealed.key))
+
+    def faults(self) -> Iterator[str]:
+        yield from self._reader.rewritten(folder(self._database))
+        links = _links(self._database, self._found)
+        expected = 1
+        for sequence in sorted(links):
+            if sequence != expected:
+                yield f"link {expected} is missing; the next one there is {sequence}"
+            content = self._reader.read(links[sequence])
+            is_good = True
+            for fault in self._of_link(sequence, content):
+                is_good = False
+                yield fault
+            self._previous = _sha256(content)
+            self._good += is_good
+            expected = sequence + 1
+        for key in sorted(set(self._found) - set(self._claimed) - set(links.values())):
+            yield (
+                f"{key} is in no link: its judge stopped before it was linked (start the verification of that restore"
+                " again), or somebody put it there"
+            )
+
+    def _of_link(self, sequence: int, content: bytes) -> Iterator[str]:
+        try:
+            link = Link.model_validate_json(content)
+        except ValidationError as error:
+            yield f"link {sequence} cannot be read: {error.errors()[0]['msg']}"
+            return
+        if link.sequence != sequence:
+            yield f"link {sequence} says that it is link {link.sequence}"
+        if link.previous_sha256 != self._previous:
+            yield (
+                f"link {sequence} does not continue link {sequence - 1}: it names {link.previous_sha256}, found"
+                f" {self._previous}"
+            )
+        for sealed in (link.record, link.page):
+            yield from self._of_sealed(sequence, sealed)
+
+    def _of_sealed(self, sequence: int, sealed: Sealed) -> Iterator[str]:
+        if sealed.key in self._claimed:
+            yield f"link {sequence} claims {sealed.key}, which link {self._claimed[sealed.key]} has"
+            return
+        self._claimed[sealed.key] = sequence
+        if sealed.key not in self._found:
+            yield f"{sealed.key} of link {sequence} is missing"
+            return
+        actual = _sha256(self._reader.read(sealed.key))
         if actual != sealed.sha256:
-            raise _BrokenError(f"{sealed.key} was changed: link {sequence} has {sealed.sha256}, found {actual}")
-    return _sha256(content)
+            yield f"{sealed.key} was changed: link {sequence} has {sealed.sha256}, found {actual}"
 
 
 def _links(database: str, written: Mapping[str, datetime]) -> dict[int, str]:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from recovery.alarms import ALARMS
+from recovery.alarms.reading import QUIET
 from recovery.evidence import Evidence
 from recovery.evidence.bucket import EvidenceBucket
 from recovery.evidence.chain import folder, is_record
@@ -95,19 +96,24 @@ def snapshot(backup: "BackupClient", vault: str) -> datetime | None:
 
 
 def open_alarms(cloudwatch: "CloudWatchClient", names: Names) -> tuple[str, ...]:
-    """The names of the environment's alarms that are on; the canary's is meant to be, every quarter of an hour."""
-    canaries = {names.alarm_name(alarm.subject) for alarm in ALARMS if alarm.is_canary}
+    """The names of the environment's alarms that are on and say something."""
     pages = cloudwatch.get_paginator("describe_alarms").paginate(
         AlarmNamePrefix=names.alarm_name(""), StateValue="ALARM", AlarmTypes=["MetricAlarm", "CompositeAlarm"]
     )
     return tuple(
         sorted(
-            each.get("AlarmName", "")
+            name
             for page in pages
             for each in (*page.get("MetricAlarms", []), *page.get("CompositeAlarms", []))
-            if each.get("AlarmName") not in canaries
+            if not _is_no_news(name := each.get("AlarmName", ""), names)
         )
     )
+
+
+def _is_no_news(name: str, names: Names) -> bool:
+    """Of a canary, which is meant to be on every quarter of an hour, or of what only keeps another alarm quiet."""
+    canaries = {names.alarm_name(alarm.subject) for alarm in ALARMS if alarm.is_canary}
+    return name in canaries or name.startswith(names.alarm_name(QUIET))
 
 
 def replica_lag(cloudwatch: "CloudWatchClient", identifier: str, now: datetime) -> float | None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.infrastructure.alarm_graph import Region
 from tests.infrastructure.assemblies import ENVIRONMENTS, Assembly, synthesize
 
 _known: dict[str, Assembly] = {}
@@ -51,3 +52,9 @@ def staging(assemblies_folder: Path) -> Assembly:
 def local(assemblies_folder: Path) -> Assembly:
     """The laboratory's environment."""
     return _assembly("local", assemblies_folder)
+
+
+@pytest.fixture(params=["primary", "recovery"])
+def region(request: pytest.FixtureRequest, assembly: Assembly) -> Region:
+    """Each region of each environment, as the graph of its alarms."""
+    return Region(assembly, request.param)

@@ -15,7 +15,7 @@ from recovery.alarms.reading import COMPOSITE
 from recovery.alarms.service_metrics import emitted
 from recovery.alarms.table import Role, is_composite
 from recovery.names import METRIC_NAMESPACE
-from tests.emitters import EMITTERS
+from tests.emitters import EMITTERS, SENT_ACROSS
 from tests.infrastructure.assemblies import Assembly
 
 HOMES: dict[Role, tuple[str, str]] = {
@@ -97,7 +97,7 @@ def test_objectives_are_lines_over_what_is_measured(dashboard: Dashboard) -> Non
 
 
 def test_every_metric_is_one_that_somebody_emits(dashboard: Dashboard) -> None:
-    own = {name for names in EMITTERS.values() for name in names}
+    own = {name for names in (*EMITTERS.values(), *SENT_ACROSS.values()) for name in names}
     assert dashboard.metrics()
     for namespace, name, dimensions in dashboard.metrics():
         if namespace == METRIC_NAMESPACE:

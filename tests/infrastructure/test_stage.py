@@ -69,6 +69,7 @@ def test_recovery_region_names_the_primary_only_as_source_and_for_the_failover(a
         ("RecoveryStandby", "AWS::RDS::DBInstance", "SourceRegion"),
         # Words for a person.
         ("RecoveryStandby", "AWS::CloudWatch::Alarm", "AlarmDescription"),
+        ("RecoveryStandby", "AWS::CloudWatch::CompositeAlarm", "AlarmDescription"),
         # Of the failover's functions; tests/infrastructure/test_failover_machine.py says what they may do there.
         ("RecoveryStandby", "AWS::Lambda::Function", "Environment"),
         ("RecoveryStandby", "AWS::IAM::Policy", "PolicyDocument"),

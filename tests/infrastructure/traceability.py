@@ -130,7 +130,7 @@ TICKETS = (
         promise="SS-389 Set up backup monitoring alerts",
         places=("Observability/", "RecoveryStandby/Signals", "RecoveryStandby/Announcements", "RecoveryStandby/Alarms"),
         tests=(
-            "infrastructure/test_alarm_graph.py::test_exactly_the_alarms_of_the_table_stand",
+            "infrastructure/test_alarm_metrics.py::test_exactly_the_alarms_of_the_table_stand",
             "infrastructure/test_alarm_graph.py::test_both_regions_have_a_whole_chain_of_their_own",
             "infrastructure/test_observability_stack.py::test_a_pulse_that_stops_is_silent_and_an_alarm",
             "infrastructure/test_observability_stack.py::test_on_call_subscribes_to_messages_in_both_regions",

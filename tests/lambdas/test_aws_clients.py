@@ -48,3 +48,10 @@ def test_call_that_hangs_ends_before_the_shortest_function_does() -> None:
     backoff = sum(2**attempt for attempt in range(3))
     assert config.retries == {"mode": "standard", "total_max_attempts": 4}
     assert 4 * seconds + backoff < 120
+
+
+@pytest.mark.usefixtures("bucket")
+def test_region_that_is_lost_is_given_up_well_within_the_notifiers_time() -> None:
+    config: Any = aws.cloudwatch_in("ap-southeast-1").meta.config
+    backoff = sum(2**attempt for attempt in range(config.retries["total_max_attempts"] - 1))
+    assert config.retries["total_max_attempts"] * (config.connect_timeout + config.read_timeout) + backoff < 30

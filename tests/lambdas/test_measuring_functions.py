@@ -1,5 +1,6 @@
 """What is measured because no service does: each measurement, and what is published when one cannot be had."""
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -120,9 +121,23 @@ def test_what_cannot_be_measured_is_silence_and_keeps_nothing_else_back(
     with pytest.raises(UnmeasuredError, match=r"TasksMissing: expected the service .*; KeysEndangered: .*NotFound"):
         measure_region({}, context)
     assert set(emitted_by("measure_region", capsys.readouterr().out)) == {
+        "RegionMeasured",
         "VaultsUnlocked",
         "ReplicatedBackupAgeSeconds",
     }
+
+
+def test_look_that_measures_nothing_was_a_look(region: Region, context: Any, capsys: Capture) -> None:
+    for stub, method in (
+        (region.ecs, "describe_services"),
+        (region.kms, "describe_key"),
+        (region.backup, "describe_backup_vault"),
+        (region.rds, "describe_db_instance_automated_backups"),
+    ):
+        stub.add_client_error(method, "AccessDeniedException")
+    with pytest.raises(UnmeasuredError):
+        measure_region({}, context)
+    assert emitted_by("measure_region", capsys.readouterr().out) == {"RegionMeasured": 1}
 
 
 def test_copy_is_as_old_as_its_newest_heartbeat(database: Connection, context: Any, capsys: Capture) -> None:
@@ -146,6 +161,7 @@ def evidence(bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fo
     del bucket
     store = FolderStore(tmp_path)
     monkeypatch.setenv("DATABASE_IDENTIFIER", "money")
+    monkeypatch.setenv("EXPLAINED_FAULTS", "[]")
 
     def found(_: object) -> FolderStore:
         return store
@@ -198,6 +214,18 @@ def test_chain_that_is_broken_is_a_fault(evidence: FolderStore, context: Any, ca
     path.write_text(path.read_text().replace("of 50 rows", "of 99 rows"))
     review_evidence({}, context)
     assert emitted_by("review_evidence", capsys.readouterr().out)["EvidenceFaults"] == 1
+
+
+def test_fault_that_is_explained_is_none_and_its_record_proves_nothing(
+    evidence: FolderStore, context: Any, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = evidence.root / store_record(evidence, 1)
+    path.write_text(path.read_text().replace("of 50 rows", "of 99 rows"))
+    fault = review_evidence({}, context)["fault"]
+    monkeypatch.setenv("EXPLAINED_FAULTS", json.dumps([fault]))
+    capsys.readouterr()
+    review_evidence({}, context)
+    assert emitted_by("review_evidence", capsys.readouterr().out) == {"EvidenceFaults": 0}
 
 
 @pytest.mark.usefixtures("bucket")

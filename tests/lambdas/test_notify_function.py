@@ -3,18 +3,19 @@
 import json
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, EndpointConnectionError
 
 from lambdas.notify import delivery
 from lambdas.notify.delivery import DeliveryError
 from lambdas.notify.handler import handler
 from lambdas.shared import aws
 from recovery.alarms.reading import COMPOSITE
-from tests.emitters import emitted_by
+from tests.emitters import SENT_ACROSS, emitted_by
 
 REGION = "ap-south-1"
 KEY = "R0UT1NGKEY0123456789ABCDEF012345"
@@ -89,6 +90,7 @@ def topics(bucket: str, pager: PagerDuty, monkeypatch: pytest.MonkeyPatch) -> To
     }.items():
         monkeypatch.setenv(name, value)
     aws.cloudwatch.cache_clear()
+    aws.cloudwatch_in.cache_clear()
     monkeypatch.setattr("lambdas.notify.handler.sns", lambda: topics)
     put_key(monkeypatch, KEY)
     return topics
@@ -208,6 +210,45 @@ def test_canary_is_accepted_by_pagerduty_opens_nothing_and_is_measured(
     assert [event["event_action"] for event in pager.events] == ["resolve"]
     assert topics.published == []
     assert metrics(capsys) == {"CanaryDelivered": 1.0, "MessagesDelivered": 1.0}
+
+
+def heard_in(region: str) -> float:
+    """How often a region was told since the tests began."""
+    [name] = SENT_ACROSS["notify"]
+    now = datetime.now(UTC)
+    found = aws.cloudwatch_in(region).get_metric_statistics(
+        Namespace="DuskSpendr/Continuity",
+        MetricName=name,
+        Dimensions=[{"Name": "Environment", "Value": "test"}],
+        StartTime=now - timedelta(hours=1),
+        EndTime=now + timedelta(minutes=1),
+        Period=60,
+        Statistics=["Sum"],
+    )["Datapoints"]
+    return sum(each.get("Sum", 0) for each in found)
+
+
+@pytest.mark.usefixtures("topics")
+def test_canary_is_counted_in_the_other_region_once_it_was_delivered(context: Any, pager: PagerDuty) -> None:
+    before = heard_in("ap-southeast-1")
+    pager.statuses = [400]
+    with pytest.raises(DeliveryError):
+        handler(told("canary"), context)
+    assert heard_in("ap-southeast-1") == before
+    handler(told("canary"), context)
+    assert heard_in("ap-southeast-1") == before + 1
+
+
+@pytest.mark.usefixtures("topics")
+def test_other_region_that_does_not_answer_fails_no_canary(
+    context: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(**_: object) -> None:
+        raise EndpointConnectionError(endpoint_url="monitoring.ap-southeast-1")
+
+    monkeypatch.setattr(aws.cloudwatch_in("ap-southeast-1"), "put_metric_data", refuse)
+    handler(told("canary"), context)
+    assert metrics(capsys)["CanaryDelivered"] == 1.0
 
 
 def test_canary_that_pagerduty_refuses_has_not_arrived(

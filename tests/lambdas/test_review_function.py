@@ -61,6 +61,16 @@ def test_findings_are_counted_in_metrics_of_every_kind(
     assert (found["RecoveryPointsExpired"], found["RecoveryPointsLeftOver"]) == (1.0, 0.0)
 
 
+def test_failed_copies_are_counted_from_the_list_of_copy_jobs(
+    aws: Callable[..., None], context: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy = {"CopyJobId": "c", "CreationDate": NOW - timedelta(hours=8), "SourceBackupVaultArn": ARN}
+    others = copy | {"SourceBackupVaultArn": "arn:of-another-vault"}
+    aws(points=[POINT], copies=[copy | {"State": "FAILED"}, others | {"State": "FAILED"}])
+    handler({}, context)
+    assert emitted_by("review_recovery_points", capsys.readouterr().out)["CopyJobsFailed"] == 1
+
+
 def test_what_should_be_gone_is_counted_and_the_newest_dated(
     aws: Callable[..., None], context: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:

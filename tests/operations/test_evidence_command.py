@@ -126,7 +126,7 @@ def test_copy_is_proven_without_naming_its_one_database(dr: Dr, copy: Path):
     facts = json.loads(dr("verify", "--folder", str(copy), "--json").stdout)
     newest = hashlib.sha256((copy / link_key(DATABASE, 3)).read_bytes()).hexdigest()
     expected = {"verdict": "PROVEN", "database": DATABASE, "records": 3, "newest_sha256": newest, "fault": None}
-    assert facts == expected
+    assert facts == expected | {"explained": []}
 
 
 def test_first_fault_is_told_after_what_was_good(dr: Dr, copy: Path):
@@ -134,6 +134,20 @@ def test_first_fault_is_told_after_what_was_good(dr: Dr, copy: Path):
     result = dr("verify", "--folder", str(copy))
     assert result.exit_code == 1
     assert result.stdout.startswith(f"BROKEN after 1 good records: {SECOND} was changed")
+
+
+def test_record_written_over_under_the_lock_can_be_explained_and_is_shown(dr: Dr, s3: "S3Client", bucket: str):
+    """The lock keeps the second version as well as the first: nothing else ends that fault."""
+    s3.put_object(Bucket=bucket, Key=SECOND, Body=b"{}", ChecksumAlgorithm="SHA256")
+    explained: list[str] = []
+    for words in ("was written again", "was changed"):
+        facts = json.loads(dr("verify", *of(bucket), *explained, "--json").stdout)
+        assert (facts["verdict"], words in facts["fault"]) == ("BROKEN", True)
+        explained += ["--explained", facts["fault"]]
+    result = dr("verify", *of(bucket), *explained)
+    assert result.exit_code == 0
+    assert "none missing but what is explained" in " ".join(result.stdout.split())
+    assert result.stdout.count("explained: ") == 2
 
 
 def test_copy_of_two_databases_asks_which(dr: Dr, copy: Path):

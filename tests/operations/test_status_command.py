@@ -92,8 +92,9 @@ def put_lag(prod: Deployed, seconds: float) -> None:
 
 def raise_alarm(prod: Deployed) -> None:
     cloudwatch = prod.cloud.clients(PRIMARY_REGION).cloudwatch
-    # The canary's is meant to be on, and is nothing to show.
-    for name in ("duskspendr-prod-free-storage", "duskspendr-prod-canary", "duskspendr-staging-free-storage"):
+    # The canary's is meant to be on, and what keeps another quiet says nothing: neither is to be shown.
+    of_prod = ("free-storage", "canary", "quiet-storage")
+    for name in (*(f"duskspendr-prod-{subject}" for subject in of_prod), "duskspendr-staging-free-storage"):
         cloudwatch.put_metric_alarm(
             AlarmName=name,
             MetricName="FreeStorageSpace",

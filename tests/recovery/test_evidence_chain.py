@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from recovery.evidence.chain import CLOCK_ALLOWANCE, keep, link_key, page_key, prove, record_key, seal
+from recovery.evidence.chain import CLOCK_ALLOWANCE, Proof, keep, link_key, page_key, prove, record_key, seal
 from recovery.evidence.folder import EvidenceFolder
 from tests.recovery.evidence_files import DATABASE, FolderStore, a_record, sealed_folder, store_record
 
@@ -151,3 +151,48 @@ def test_whole_chain_made_anew_has_another_newest_hash(tmp_path: Path):
     after = prove(store, DATABASE)
     assert after.fault is None
     assert after.newest_sha256 != before
+
+
+def explaining(folder: Path) -> tuple[list[str], Proof]:
+    """Explain one fault after the other, as they are told, until the chain is proven."""
+    explained: list[str] = []
+    while (proof := prove(EvidenceFolder(folder), DATABASE, explained=explained)).fault is not None:
+        assert proof.fault not in explained
+        explained.append(proof.fault)
+    return explained, proof
+
+
+@pytest.mark.parametrize(("tamper", "fault"), TAMPERINGS)
+def test_chain_whose_faults_are_explained_is_proven_but_for_them(
+    tmp_path: Path, tamper: Callable[[Path], object], fault: str
+):
+    sealed_folder(tmp_path)
+    tamper(tmp_path)
+    explained, proof = explaining(tmp_path)
+    assert any(fault in each for each in explained)
+    assert proof.explained == tuple(explained)
+
+
+def test_new_fault_is_told_beside_one_that_is_explained(tmp_path: Path):
+    store = sealed_folder(tmp_path)
+    change(tmp_path, SECOND)
+    explained, _ = explaining(tmp_path)
+    (tmp_path / record_key(DATABASE, "extra")).write_text("{}")
+    proof = prove(store, DATABASE, explained=explained)
+    assert "extra.json is in no link" in (proof.fault or "")
+
+
+def test_explained_record_that_is_changed_again_is_told_again(tmp_path: Path):
+    store = sealed_folder(tmp_path)
+    change(tmp_path, SECOND)
+    explained, _ = explaining(tmp_path)
+    (tmp_path / SECOND).write_text("another")
+    assert f"{SECOND} was changed" in (prove(store, DATABASE, explained=explained).fault or "")
+
+
+def test_explained_record_is_not_counted_and_doubtful(tmp_path: Path):
+    sealed_folder(tmp_path)
+    change(tmp_path, SECOND)
+    _, proof = explaining(tmp_path)
+    assert proof.records == 2
+    assert [proof.is_doubtful(record_key(DATABASE, f"job-{number}")) for number in (1, 2, 3)] == [False, True, False]

@@ -110,6 +110,12 @@ def test_failed_job_is_found_until_a_later_one_of_its_kind_succeeds() -> None:
     assert kinds(found(jobs=(failed, job("copy")))) == []
 
 
+def test_copies_that_failed_are_counted_until_a_later_one_succeeds() -> None:
+    failed = [job("copy", state, age=2 * DAY) for state in ("FAILED", "ABORTED", "PARTIAL")]
+    assert found(jobs=(*failed, job("backup", "FAILED"))).copies_failed == len(failed)
+    assert found(jobs=(*failed, job("copy"))).copies_failed == 0
+
+
 def test_backup_that_completed_with_issues_is_a_warning() -> None:
     warned = job(StatusMessage="VSS failed", MessageCategory="VSS")
     assert kinds(found(jobs=(warned,))) == ["warned"]

@@ -4,6 +4,7 @@ import re
 import shlex
 from collections import Counter
 from dataclasses import replace
+from graphlib import CycleError
 from typing import get_args
 
 import pytest
@@ -12,9 +13,9 @@ from typer.core import TyperGroup
 
 from operations.cli import app
 from recovery import objectives
-from recovery.alarms import ALARMS, CAUSES, EVENTS, Alarm, Signal, cause_of, groups_in, values_of
+from recovery.alarms import ALARMS, CAUSES, EVENTS, Alarm, Cause, Signal, cause_of, groups_in, values_of
 from recovery.alarms.model import Stands
-from recovery.alarms.table import Role, is_composite, quiet_because_of
+from recovery.alarms.table import Role, in_order, is_composite, quiet_because_of
 from recovery.alarms.values import DEPLOYED, fill
 from recovery.names import PRIMARY_REGION, RECOVERY_REGION, Names
 
@@ -126,7 +127,7 @@ def test_one_alarm_speaks_for_each_cause(role: Role, serving: bool) -> None:
     groups = groups_in(role, serving=serving)
     assert {alarm.subject for members in groups.values() for alarm in members} >= {"canary", "vault-unlocked"}
     for cause, members in groups.items():
-        assert is_composite(cause, groups) == (len(members) > 1 or quiet_because_of(cause, groups) is not None)
+        assert is_composite(cause, groups) == (len(members) > 1 or bool(quiet_because_of(cause, groups)))
 
 
 def test_loss_of_the_primary_pages_from_the_recovery_region() -> None:
@@ -137,9 +138,32 @@ def test_loss_of_the_primary_pages_from_the_recovery_region() -> None:
 def test_what_follows_from_a_dead_database_keeps_quiet() -> None:
     groups = groups_in("primary", serving=True)
     application = next(cause for cause in groups if cause.name == "application")
-    database = quiet_because_of(application, groups)
-    assert database is not None
-    assert database.name == "database"
+    assert [cause.name for cause in quiet_because_of(application, groups)] == ["database"]
+
+
+@pytest.mark.parametrize(("role", "serving"), PLACES)
+def test_cause_comes_after_those_that_keep_it_quiet(role: Role, serving: bool) -> None:
+    groups = groups_in(role, serving=serving)
+    order = in_order(groups)
+    assert set(order) == set(groups)
+    for cause in order:
+        assert all(order.index(each) < order.index(cause) for each in quiet_because_of(cause, groups)), cause.name
+
+
+def test_causes_that_keep_each_other_quiet_are_refused() -> None:
+    a, b = (Cause(name=name, happened="-", because_of=(other,)) for name, other in (("a", "b"), ("b", "a")))
+    with pytest.raises(CycleError):
+        in_order({a: (), b: ()})
+
+
+def test_what_a_silent_function_measures_is_missed_as_soon_as_itself() -> None:
+    """Else its consequences would speak first, and be several."""
+    delays = {alarm.subject: alarm.delay for alarm in ALARMS}
+    for alarm in ALARMS:
+        cause = cause_of(alarm.cause)
+        assert cause is not None
+        if "measures" in cause.because_of:
+            assert delays["measures-silent"] <= alarm.delay + objectives.CAUSE_WAIT, alarm.subject
 
 
 def test_alarm_needs_exactly_one_limit() -> None:
