@@ -61,10 +61,15 @@ def _lines(report: "Report") -> Iterator[str | Text]:
         for unknown in report.not_resolved:
             yield f"  {unknown.rule}  {unknown.construct} {unknown.path}: {unknown.reason}"
         yield ""
+    if report.not_read:
+        yield "was not looked at:"
+        for part in report.not_read:
+            yield f"  {part.file}  {part.path}: {part.reason}"
+        yield ""
     yield (
         f"{report.rules} rules over {report.resources} resources of {report.stacks} stacks:"
         f" {len(report.findings)} findings, {len(report.acknowledged)} acknowledged,"
-        f" {len(report.not_resolved)} could not be resolved"
+        f" {len(report.not_resolved)} could not be resolved, {len(report.not_read)} parts not looked at"
     )
 
 

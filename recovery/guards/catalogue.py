@@ -20,15 +20,17 @@ whatever tool they were written. It needs neither credentials nor network, and c
 ```
 dr guard                        # the templates of the last synth
 dr guard templates/             # anybody's; a folder named like a region, templates/ap-south-1/, tells the region
-dr guard --json                 # one object: findings, acknowledged, not_resolved
+dr guard --json                 # one object: findings, acknowledged, not_resolved, not_read
 dr guard --sarif guard.sarif    # SARIF 2.1.0, for code hosts
 ```
 
 It exits 0 when nothing is found, 1 for findings, warnings too, and 2 when there are no templates. All stacks and
 regions are read together: references, pseudo parameters, parameters' defaults, mappings, conditions, exports, and
 ARNs of resources with fixed names are followed. **What cannot be told without a deployment is listed as "could not be
-resolved": it is neither a finding nor a pass.** A resource under a condition is looked at whether the condition holds
-or not.
+resolved": it is neither a finding nor a pass.** That holds for every rule: one that came across such a value, and says
+nothing, has not passed. What CloudFormation makes at deploy, by a transform, a loop, a macro, a module, or a nested
+stack that is not there, is listed as "was not looked at". A resource under a condition is looked at whether the
+condition holds or not.
 
 The same rules run in every `cdk synth` of ours, as a plugin of the CDK's validation: an error stops the synthesis. A
 finding that is meant is acknowledged beside the resource, with a reason, by `acknowledge_guards`

@@ -58,6 +58,16 @@ class NotResolved:
 
 
 @dataclass(frozen=True, kw_only=True)
+class NotRead:
+    """A part of a template that no rule looked at: what CloudFormation makes of it is known at deploy only."""
+
+    stack: str
+    file: str
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Acknowledged:
     """A finding that somebody acknowledged beside the resource, with the reason."""
 
@@ -78,3 +88,4 @@ class Report:
     findings: tuple[Finding, ...]
     acknowledged: tuple[Acknowledged, ...]
     not_resolved: tuple[NotResolved, ...]
+    not_read: tuple[NotRead, ...]

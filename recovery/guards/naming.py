@@ -61,7 +61,7 @@ def token(resource: "Resource", attribute: str) -> str:
 
 def name_of(resource: "Resource") -> str:
     """The fixed name, or its token."""
-    found = resource.get(KINDS[resource.type].name) if resource.type in KINDS else None
+    found = resource.peek(KINDS[resource.type].name) if resource.type in KINDS else None
     return found if isinstance(found, str) else token(resource, "Name")
 
 

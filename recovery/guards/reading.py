@@ -12,11 +12,12 @@ from typing import cast
 
 import yaml
 
-from recovery.guards.templates import Assembly, Json, Stack
+from recovery.guards.templates import Assembly, Json, Stack, dig
 from recovery.guards.values import Value
 
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
 _SUFFIXES = {".json", ".yaml", ".yml", ".template"}
+MANIFEST = "manifest.json"
 ACKNOWLEDGED, LOGICAL_ID = "aws:cdk:acknowledged-rules", "aws:cdk:logicalId"
 
 
@@ -60,14 +61,16 @@ def parse(text: str, where: str) -> Value:
 
 
 def is_template(document: object) -> bool:
-    """Whether a document has the form of a template: resources, each with a type."""
+    """Whether a document has the form of a template: resources, each with a type, or functions that make some."""
     if not isinstance(document, dict):
         return False
     resources = cast(Json, document).get("Resources")
     if not isinstance(resources, dict) or not resources:
         return False
-    bodies = cast(dict[str, object], resources).values()
-    return all(isinstance(body, dict) and isinstance(cast(Json, body).get("Type"), str) for body in bodies)
+    return all(
+        name.startswith("Fn::") or (isinstance(body, dict) and isinstance(cast(Json, body).get("Type"), str))
+        for name, body in cast(dict[str, object], resources).items()
+    )
 
 
 def read(place: Path) -> Assembly:
@@ -80,7 +83,7 @@ def read(place: Path) -> Assembly:
         )
     if place.is_file():
         _add_file(assembly, place, place, must=True)
-    elif (place / "manifest.json").exists():
+    elif _is_assembly(place):
         _add_assembly(assembly, place, place)
     else:
         for file in sorted(path for path in place.rglob("*") if path.suffix in _SUFFIXES and path.is_file()):
@@ -111,26 +114,44 @@ def _add_file(assembly: Assembly, file: Path, root: Path, *, must: bool) -> None
     assembly.add(file.name.split(".")[0], cast(Json, document), file=shown, known_region=region)
 
 
+def _is_assembly(folder: Path) -> bool:
+    """Whether the CDK wrote the folder; other tools have manifests of their own."""
+    file = folder / MANIFEST
+    return file.is_file() and isinstance(dig(_document(file, MANIFEST), "artifacts"), dict)
+
+
+def _document(file: Path, named_in: str) -> Value:
+    """What a file of an assembly holds. Raises :class:`NotTemplatesError` when it is not there or cannot be parsed."""
+    try:
+        return parse(file.read_text(encoding="utf-8"), str(file))
+    except UnicodeDecodeError as error:
+        raise NotTemplatesError(f"{file}: expected text in UTF-8, found other bytes. Run `cdk synth` again.") from error
+    except OSError as error:
+        raise NotTemplatesError(
+            f"{file}: expected the file that {named_in} names, found: {error.strerror}. Run `cdk synth` again."
+        ) from error
+
+
 def _add_assembly(assembly: Assembly, folder: Path, root: Path) -> None:
-    manifest = cast(Json, parse((folder / "manifest.json").read_text(encoding="utf-8"), str(folder / "manifest.json")))
+    manifest = cast(Json, _document(folder / MANIFEST, "the assembly"))
     for artifact in cast(dict[str, Json], manifest.get("artifacts") or {}).values():
         properties = cast(Json, artifact.get("properties") or {})
         if artifact.get("type") == "cdk:cloud-assembly":
-            _add_assembly(assembly, folder / str(properties["directoryName"]), root)
+            _add_assembly(assembly, folder / str(properties.get("directoryName")), root)
         elif artifact.get("type") == "aws:cloudformation:stack":
             _add_artifact(assembly, folder, artifact, properties, root)
 
 
 def _add_artifact(assembly: Assembly, folder: Path, artifact: Json, properties: Json, root: Path) -> None:
-    file = folder / str(properties["templateFile"])
+    file = folder / str(properties.get("templateFile"))
     account, region = environment_of(str(artifact.get("environment", "")))
     metadata: Json = {}
     if name := artifact.get("additionalMetadataFile"):
-        metadata = cast(Json, json.loads((folder / str(name)).read_text(encoding="utf-8")))
+        metadata = cast(Json, _document(folder / str(name), MANIFEST))
     metadata |= cast(Json, artifact.get("metadata") or {})
     stack = assembly.add(
         str(properties.get("stackName") or artifact.get("displayName")),
-        cast(Json, parse(file.read_text(encoding="utf-8"), str(file))),
+        _template(file),
         file=file.relative_to(root).as_posix(),
         known_region=region,
         known_account=account,
@@ -138,6 +159,13 @@ def _add_artifact(assembly: Assembly, folder: Path, artifact: Json, properties: 
         paths=construct_paths(metadata),
     )
     _add_nested(assembly, stack, folder, root)
+
+
+def _template(file: Path) -> Json:
+    document = _document(file, MANIFEST)
+    if not is_template(document):
+        raise NotTemplatesError(f"{file}: expected Resources, each with a Type, found none. Run `cdk synth` again.")
+    return cast(Json, document)
 
 
 def _add_nested(assembly: Assembly, parent: Stack, folder: Path, root: Path) -> None:
@@ -150,7 +178,7 @@ def _add_nested(assembly: Assembly, parent: Stack, folder: Path, root: Path) -> 
             continue
         stack = assembly.add(
             f"{parent.name}/{resource.logical_id}",
-            cast(Json, parse(file.read_text(encoding="utf-8"), str(file))),
+            _template(file),
             file=file.relative_to(root).as_posix(),
             known_region=parent.known_region,
             known_account=parent.known_account,

@@ -2,7 +2,7 @@
 
 What only a deployment knows (a generated id, a parameter without default) never becomes a guess: generated names
 become tokens that :meth:`~recovery.guards.templates.Assembly.resource_of` leads back to their resource, everything
-else becomes :class:`Unresolved`.
+else becomes :class:`~recovery.guards.unresolved.Unresolved`.
 """
 
 import base64
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from recovery.guards.naming import attribute, reference
+from recovery.guards.unresolved import Resolved, Unresolved
 from recovery.guards.values import Value, listed
 
 if TYPE_CHECKING:
@@ -19,17 +20,6 @@ if TYPE_CHECKING:
 
 # How deep references may lead through parameters, mappings and exports before they must be going in circles.
 MAX_DEPTH = 60
-
-
-@dataclass(frozen=True)
-class Unresolved:
-    """A value that cannot be told from the templates, and why. ``text`` is what is known of a longer text."""
-
-    reason: str
-    text: str = ""
-
-    def __str__(self) -> str:
-        return self.text or f"({self.reason})"
 
 
 @dataclass(frozen=True)
@@ -71,7 +61,7 @@ def resolve(stack: "Stack", value: object, depth: int = 0) -> Value:
         if name.startswith("Fn::"):
             return Unresolved(f"{name} is carried out by CloudFormation only")
     resolved = {key: resolve(stack, item, depth + 1) for key, item in mapping.items()}
-    return {key: item for key, item in resolved.items() if item is not NOTHING}
+    return Resolved((key, item) for key, item in resolved.items() if item is not NOTHING)
 
 
 def condition_holds(stack: "Stack", name: str, depth: int = 0) -> bool | Unresolved:

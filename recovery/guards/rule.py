@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from recovery.guards.finding import Problem, Severity, Unknown
-from recovery.guards.resolving import Unresolved
 from recovery.guards.templates import Resource
+from recovery.guards.unresolved import Unresolved
 
 Says = Iterator[Problem | Unknown]
 Check = Callable[[Resource], Says]

@@ -6,8 +6,9 @@ https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html
 import re
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
-from recovery.guards.finding import Acknowledged, Finding, NotResolved, Report
+from recovery.guards.finding import Acknowledged, Finding, NotRead, NotResolved, Report
 from recovery.guards.rule import RULES, Rule
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -26,7 +27,16 @@ def sarif(report: Report, *, root: Path, version: str) -> _Json:
     results += [_open(each) for each in report.not_resolved]
     for result in results:
         result["ruleIndex"] = indices[result["ruleId"]]
-    run = {"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "results": results}
+    invocation = {
+        "executionSuccessful": True,
+        "toolExecutionNotifications": [_unread(each) for each in report.not_read],
+    }
+    run = {
+        "tool": {"driver": driver},
+        "invocations": [invocation],
+        "columnKind": "unicodeCodePoints",
+        "results": results,
+    }
     return {"$schema": SCHEMA, "version": VERSION, "runs": [run]}
 
 
@@ -44,7 +54,7 @@ def _rule(rule: Rule) -> _Json:
 
 def _failed(finding: Finding, root: Path) -> _Json:
     base = root if root.is_dir() else root.parent
-    location: _Json = {"artifactLocation": {"uri": finding.file.replace("\\", "/")}}
+    location: _Json = {"artifactLocation": {"uri": _uri(finding.file)}}
     if (line := line_of(base / finding.file, finding.logical_id)) is not None:
         location["region"] = {"startLine": line}
     where = f"{finding.logical_id} {finding.path}".strip()
@@ -82,8 +92,21 @@ def _open(unknown: NotResolved) -> _Json:
     }
 
 
+def _unread(part: NotRead) -> _Json:
+    return {
+        "level": "warning",
+        "message": {"text": f"{part.path} was not looked at: {part.reason}"},
+        "locations": [{"physicalLocation": {"artifactLocation": {"uri": _uri(part.file)}}}],
+    }
+
+
 def _logical(found: Finding | Acknowledged | NotResolved) -> _Json:
     return {"name": found.logical_id, "fullyQualifiedName": found.construct, "kind": "resource"}
+
+
+def _uri(file: str) -> str:
+    """A path as a relative URI, which takes neither spaces nor brackets as they are."""
+    return quote(file.replace("\\", "/"))
 
 
 def line_of(file: Path, logical_id: str) -> int | None:

@@ -6,11 +6,14 @@ from functools import cached_property, wraps
 from typing import Any, TypeVar, cast
 
 from recovery.guards.naming import KINDS, TOKEN, arn_of, arn_region, name_of
-from recovery.guards.resolving import NOTHING, Unresolved, resolve
-from recovery.guards.values import Value, listed
+from recovery.guards.resolving import NOTHING, resolve
+from recovery.guards.unresolved import Resolved, Unresolved, notice, notice_of_fact, noticing
+from recovery.guards.values import Value
 
 Json = dict[str, Any]
 Fact = TypeVar("Fact")
+# What rules ask for beside the properties; the transform AWS::LanguageExtensions takes functions there.
+ATTRIBUTES = ("DeletionPolicy", "UpdateReplacePolicy")
 UNKNOWN_ACCOUNT = "<account|AWS|AccountId>"
 
 
@@ -21,6 +24,7 @@ class Resource:
         self.stack, self.logical_id, self.body = stack, logical_id, body
         self.type = str(body.get("Type", ""))
         self._resolved: Json = {}
+        self._attributes: Json = {}
 
     @property
     def region(self) -> str:
@@ -39,11 +43,33 @@ class Resource:
     @cached_property
     def properties(self) -> Json:
         """Its properties, every reference followed as far as possible."""
-        named = [(name, self.get(name)) for name in self._raw]
-        return {name: value for name, value in named if value is not None}
+        named = [(name, self.peek(name)) for name in self._raw]
+        return Resolved((name, value) for name, value in named if value is not None)
 
     def get(self, path: str) -> Value:
         """The resolved value at a dotted path of properties; None when it is not there."""
+        found = self.peek(path)
+        notice(found)
+        return found
+
+    def has(self, path: str) -> bool:
+        """Whether something is at a dotted path of properties, whatever its value."""
+        return self.peek(path) is not None
+
+    def attribute(self, name: str) -> Value:
+        """The resolved value beside the properties, such as that of DeletionPolicy."""
+        found = self.peek_attribute(name)
+        notice(found)
+        return found
+
+    def peek_attribute(self, name: str) -> Value:
+        """The same as ``attribute``, without being noticed."""
+        if name not in self._attributes:
+            self._attributes[name] = resolve(self.stack, self.body.get(name))
+        return self._attributes[name]
+
+    def peek(self, path: str) -> Value:
+        """The same as ``get`` for whoever asks on no rule's behalf: nothing is noticed."""
         first, _, rest = path.partition(".")
         if first not in self._resolved:
             # One property only: the name of a resource is asked for while others are being resolved.
@@ -51,7 +77,7 @@ class Resource:
             self._resolved[first] = Unresolved(f"{first} refers to itself")
             found = resolve(self.stack, raw[first]) if first in raw else NOTHING
             self._resolved[first] = None if found is NOTHING else found
-        return dig(self._resolved[first], rest) if rest else self._resolved[first]
+        return _dug(self._resolved[first], rest)
 
     @property
     def path(self) -> str:
@@ -63,11 +89,17 @@ class Resource:
 
 def dig(value: Value, path: str) -> Value:
     """The value at a dotted path; None when it is not there, Unresolved when that cannot be told."""
+    found = _dug(value, path)
+    notice(found)
+    return found
+
+
+def _dug(value: Value, path: str) -> Value:
     for key in path.split(".") if path else ():
         if isinstance(value, Unresolved):
             return value
-        if isinstance(value, Mapping):
-            value = cast(Mapping[str, Any], value).get(key)
+        if isinstance(value, dict):
+            value = dict[str, Any].get(cast(Json, value), key)
         elif isinstance(value, list) and key.isdigit() and int(key) < len(cast(list[Any], value)):
             value = cast(list[Any], value)[int(key)]
         else:
@@ -130,7 +162,9 @@ class Stack:
 
     @cached_property
     def resources(self) -> dict[str, Resource]:
-        return {name: Resource(self, name, body) for name, body in self._section("Resources").items()}
+        # A key that is a function, such as a loop, is no resource.
+        bodies = self._section("Resources").items()
+        return {name: Resource(self, name, body) for name, body in bodies if not name.startswith("Fn::")}
 
     @cached_property
     def exports(self) -> Json:
@@ -208,7 +242,12 @@ class Assembly:
 
     def named(self, kind: str, name: object, region: str) -> Resource | None:
         """The resource of a type that has a name in a region."""
-        return self.by_name.get((kind, name, region)) if isinstance(name, str) else None
+        found = self.by_name.get((kind, name, region)) if isinstance(name, str) else None
+        if found is None:
+            for each in self.all(kind):
+                if each.region == region:
+                    each.get(KINDS[kind].name)  # one whose name is not known may be the one
+        return found
 
     def region_of(self, value: object) -> str | None:
         """The region an ARN or a resource's token is in; None when the templates do not tell."""
@@ -220,10 +259,6 @@ class Assembly:
             return None
         return found.stack.known_region
 
-    @cached_property
-    def regions(self) -> "Regions":
-        return Regions.of(self)
-
 
 def fact(find: Callable[[Assembly], Fact]) -> Callable[[Assembly], Fact]:
     """Find out once for an assembly what many resources are asked about."""
@@ -231,8 +266,12 @@ def fact(find: Callable[[Assembly], Fact]) -> Callable[[Assembly], Fact]:
     @wraps(find)
     def known(assembly: Assembly) -> Fact:
         if find not in assembly.facts:
-            assembly.facts[find] = find(assembly)
-        return assembly.facts[find]
+            with noticing() as noticed:
+                found = find(assembly)
+            assembly.facts[find] = (found, [*noticed.directly, *noticed.in_facts])
+        found, unresolved = assembly.facts[find]
+        notice_of_fact(unresolved)
+        return found
 
     return known
 
@@ -240,36 +279,3 @@ def fact(find: Callable[[Assembly], Fact]) -> Callable[[Assembly], Fact]:
 def is_known(text: object) -> bool:
     """Whether a value is a text without anything that only a deployment knows."""
     return isinstance(text, str) and not TOKEN.search(text)
-
-
-@dataclass(frozen=True)
-class Regions:
-    """The pairs of regions that templates copy data between: (account, from, to)."""
-
-    pairs: frozenset[tuple[str, str, str]]
-
-    @classmethod
-    def of(cls, assembly: Assembly) -> "Regions":
-        """Read from the replicated backups, the replicas of databases, and the copies of recovery points."""
-        pairs: list[tuple[str, object, object]] = []
-        for database in assembly.all("AWS::RDS::DBInstance"):
-            account, region = database.stack.account, database.region
-            pairs.append((account, region, database.get("AutomaticBackupReplicationRegion")))
-            pairs.append((account, arn_region(database.get("SourceDBInstanceIdentifier")), region))
-        for plan in assembly.all("AWS::Backup::BackupPlan"):
-            for rule in listed(plan.get("BackupPlan.BackupPlanRule")):
-                for copy in listed(dig(rule, "CopyActions")):
-                    to = arn_region(dig(copy, "DestinationBackupVaultArn"))
-                    pairs.append((plan.stack.account, plan.region, to))
-        known = {(account, a, b) for account, a, b in pairs if is_known(a) and is_known(b) and a != b}
-        return cls(cast(frozenset[tuple[str, str, str]], frozenset(known)))
-
-    def sources_of(self, stack: Stack) -> frozenset[str]:
-        """The regions whose loss ``stack`` is there for; none when data is copied both ways."""
-        sources = {a for account, a, b in self.pairs if account == stack.account and b == stack.known_region}
-        targets = {b for account, a, b in self.pairs if account == stack.account and a == stack.known_region}
-        return frozenset(sources - targets)
-
-    def targets_of(self, stack: Stack) -> frozenset[str]:
-        """The regions that data of ``stack``'s region is copied to."""
-        return frozenset(b for account, a, b in self.pairs if account == stack.account and a == stack.known_region)

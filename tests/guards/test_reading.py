@@ -108,5 +108,29 @@ def test_a_folder_without_templates_or_none_at_all_is_an_error(tmp_path: Path) -
             read(place)
 
 
+@pytest.mark.parametrize("manifest", ["[]", "{}", '{"name": "a web application"}', '{"artifacts": 5}'])
+def test_a_manifest_of_another_tool_makes_no_assembly(tmp_path: Path, manifest: str) -> None:
+    (tmp_path / "manifest.json").write_text(manifest)
+    (tmp_path / "t.json").write_text(json.dumps(TEMPLATE))
+    assert [stack.name for stack in read(tmp_path).stacks] == ["t"]
+
+
+@pytest.mark.parametrize("text", [None, "[]", "{"])
+def test_a_template_that_the_manifest_names_and_that_is_none_is_an_error(tmp_path: Path, text: str | None) -> None:
+    artifact = {"type": "aws:cloudformation:stack", "properties": {"templateFile": "s.json"}}
+    (tmp_path / "manifest.json").write_text(json.dumps({"artifacts": {"s": artifact}}))
+    if text is not None:
+        (tmp_path / "s.json").write_text(text)
+    with pytest.raises(NotTemplatesError, match=r"s\.json: expected"):
+        read(tmp_path)
+
+
+def test_a_template_of_loops_alone_is_a_template(tmp_path: Path) -> None:
+    loop = ["Name", ["a", "b"], {"Topic${Name}": {"Type": "AWS::SNS::Topic"}}]
+    (tmp_path / "t.json").write_text(json.dumps({"Resources": {"Fn::ForEach::Topics": loop}}))
+    (stack,) = read(tmp_path).stacks
+    assert stack.resources == {}
+
+
 def test_an_environment_that_the_cdk_does_not_know_is_not_known() -> None:
     assert environment_of("aws://unknown-account/unknown-region") == (None, None)

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from recovery.guards.resolving import Unresolved
 from recovery.guards.templates import Assembly, Resource
+from recovery.guards.unresolved import Unresolved
 
 BUCKET = {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": "data"}}
 TEMPLATE: dict[str, Any] = {

@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -64,7 +65,7 @@ def test_what_could_not_be_resolved_is_said(tmp_path: Path) -> None:
     result = dr(folder)
     assert result.exit_code == 0, result.output
     assert "the parameter Days is given at deploy" in result.stdout
-    assert "1 could not be resolved" in result.stdout
+    assert "2 could not be resolved" in result.stdout
 
 
 @pytest.mark.parametrize("as_json", [False, True])
@@ -88,11 +89,45 @@ def sarif_of(place: Path, tmp_path: Path) -> dict[str, Any]:
     return json.loads(file.read_text())
 
 
-def test_sarif_has_the_form_that_the_standard_asks_for(tmp_path: Path) -> None:
-    """Structure only: the standard's own schema is not part of this repository."""
-    document = sarif_of(TEMPLATES, tmp_path)
-    assert document["version"] == "2.1.0"
+def against_the_schema(document: dict[str, Any]) -> list[str]:
+    schema = json.loads((TEMPLATES.parent / "schemas" / "sarif-2.1.0-rtm.5.json").read_text())
+    found: list[Any] = list(jsonschema.Draft4Validator(schema).iter_errors(document))  # pyright: ignore[reportUnknownMemberType]
+    return [error.message for error in found]
+
+
+def test_sarif_of_every_kind_of_result_holds_to_the_standards_schema(tmp_path: Path) -> None:
+    folder = tmp_path / "some templates"
+    shutil.copytree(TEMPLATES, folder)
+    (folder / "loops.json").write_text(json.dumps({"Resources": {"Fn::ForEach::Topics": ["Name", ["a"], {}]}}))
+    document = sarif_of(folder, tmp_path)
+    assert against_the_schema(document) == []
     (run,) = document["runs"]
+    assert {result["kind"] for result in run["results"]} == {"fail", "open"}
+    assert run["invocations"][0]["toolExecutionNotifications"]
+
+
+def test_sarif_of_what_was_acknowledged_holds_to_the_standards_schema(tmp_path: Path) -> None:
+    folder = tmp_path / "cdk.out"
+    folder.mkdir()
+    key = {"Type": "AWS::KMS::Key", "DeletionPolicy": "Retain", "UpdateReplacePolicy": "Retain"}
+    template = {"Resources": {"Key": key | {"Properties": {"PendingWindowInDays": 7}}}}
+    acknowledged = {"type": "aws:cdk:acknowledged-rules", "data": {"Recovery-Guards::key-deleted-in-a-hurry": "meant"}}
+    artifact = {
+        "type": "aws:cloudformation:stack",
+        "displayName": "Keys",
+        "properties": {"templateFile": "keys.json"},
+        "metadata": {"/Keys/Key": [acknowledged, {"type": "aws:cdk:logicalId", "data": "Key"}]},
+    }
+    (folder / "manifest.json").write_text(json.dumps({"artifacts": {"keys": artifact}}))
+    (folder / "keys.json").write_text(json.dumps(template))
+    document = sarif_of(folder, tmp_path)
+    assert against_the_schema(document) == []
+    (result,) = document["runs"][0]["results"]
+    assert result["suppressions"] == [{"kind": "inSource", "justification": "meant"}]
+
+
+def test_sarif_names_rules_and_levels_as_the_standard_says(tmp_path: Path) -> None:
+    (run,) = sarif_of(TEMPLATES, tmp_path)["runs"]
     rules = run["tool"]["driver"]["rules"]
     assert len({rule["id"] for rule in rules}) == len(rules) == len(RULES)
     for result in run["results"]:

@@ -3,15 +3,14 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from recovery.guards.finding import Problem, Unknown
 from recovery.guards.naming import arn_of, arn_region, name_of
-from recovery.guards.resolving import Unresolved
 from recovery.guards.rule import Change, Says, number, rule
 from recovery.guards.sources import CLOUDFORMATION, CLOUDWATCH
 from recovery.guards.templates import Assembly, Resource, dig, fact, is_known
-from recovery.guards.values import listed
+from recovery.guards.unresolved import Unresolved
+from recovery.guards.values import Value, listed
 
 ALARM = "AWS::CloudWatch::Alarm"
 COMPOSITE = "AWS::CloudWatch::CompositeAlarm"
@@ -50,24 +49,41 @@ _MISSING = f"{CLOUDWATCH}alarms-and-missing-data.html"
 
 @dataclass(frozen=True)
 class _Metric:
+    """One metric, ``body``, of an alarm; read piece by piece, so that a rule notices only what it asks for."""
+
     path: str
-    namespace: Any
-    name: Any
-    dimensions: dict[str, Any]
-    period: float | None
+    body: Value
+    timing: Value
+
+    @property
+    def namespace(self) -> Value:
+        return dig(self.body, "Namespace")
+
+    @property
+    def name(self) -> Value:
+        return dig(self.body, "MetricName")
+
+    @property
+    def period(self) -> float | None:
+        return number(dig(self.timing, "Period"))
+
+    @property
+    def dimension_names(self) -> list[str]:
+        return [str(dig(each, "Name")) for each in listed(dig(self.body, "Dimensions"))]
+
+    @property
+    def dimensions(self) -> list[tuple[str, Value]]:
+        return [(str(dig(each, "Name")), dig(each, "Value")) for each in listed(dig(self.body, "Dimensions"))]
 
 
 def _metrics(alarm: Resource) -> Iterator[_Metric]:
     """The metrics an alarm looks at, alone or in an expression."""
-    sources = [("", alarm.properties, alarm.get("Period"))] if alarm.get("MetricName") is not None else []
+    if alarm.has("MetricName"):
+        yield _Metric("", alarm.properties, alarm.properties)
     for index, query in enumerate(listed(alarm.get("Metrics"))):
         stat = dig(query, "MetricStat")
         if stat is not None and not isinstance(stat, Unresolved):
-            sources.append((f"Metrics.{index}.MetricStat.Metric.", dig(stat, "Metric"), dig(stat, "Period")))
-    for path, metric, period in sources:
-        pairs = [(dig(each, "Name"), dig(each, "Value")) for each in listed(dig(metric, "Dimensions"))]
-        dimensions = {str(name): value for name, value in pairs}
-        yield _Metric(path, dig(metric, "Namespace"), dig(metric, "MetricName"), dimensions, number(period))
+            yield _Metric(f"Metrics.{index}.MetricStat.Metric.", dig(stat, "Metric"), stat)
 
 
 @fact
@@ -155,10 +171,10 @@ def alarm_without_dimension(alarm: Resource) -> Says:
     """
     for metric in _metrics(alarm):
         wanted = DIMENSIONS.get(str(metric.namespace))
-        if wanted is None or (metric.namespace in _ALSO_WHOLE and not metric.dimensions):
+        if wanted is None or (metric.namespace in _ALSO_WHOLE and not metric.dimension_names):
             continue
-        if not set(wanted) & set(metric.dimensions):
-            names = ", ".join(metric.dimensions) or None
+        if not set(wanted) & set(metric.dimension_names):
+            names = ", ".join(metric.dimension_names) or None
             yield Problem(f"{metric.path}Dimensions", names, f"{' or '.join(wanted)} of {metric.namespace}")
 
 
@@ -177,7 +193,7 @@ def alarm_on_nothing(alarm: Resource) -> Says:
     for metric in _metrics(alarm):
         if not str(metric.namespace).startswith("AWS/"):
             continue
-        for name, value in metric.dimensions.items():
+        for name, value in metric.dimensions:
             kind = NAMED.get(name)
             if kind is None:
                 continue

@@ -5,11 +5,11 @@ from typing import Any, cast
 
 from recovery.guards.finding import Problem, Unknown
 from recovery.guards.naming import arn_region
-from recovery.guards.resolving import Unresolved
 from recovery.guards.rule import Change, Says, number, rule
 from recovery.guards.rules.backup_plans import PLAN, RULES, plan_rules
 from recovery.guards.sources import BACKUP
 from recovery.guards.templates import Resource, dig, is_known
+from recovery.guards.unresolved import Unresolved
 from recovery.guards.values import listed
 
 _LOCK = f"{BACKUP}vault-lock.html"

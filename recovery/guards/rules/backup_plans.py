@@ -7,11 +7,11 @@ from typing import Any, cast
 from recovery import windows
 from recovery.guards.finding import Problem, Unknown
 from recovery.guards.naming import arn_of
-from recovery.guards.resolving import Unresolved
 from recovery.guards.rule import Change, Says, number, rule, true
 from recovery.guards.schedules import start_windows
 from recovery.guards.sources import BACKUP, CLOUDFORMATION
 from recovery.guards.templates import Resource, dig
+from recovery.guards.unresolved import Unresolved
 from recovery.guards.values import listed
 
 PLAN = "AWS::Backup::BackupPlan"

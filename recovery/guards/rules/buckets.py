@@ -45,7 +45,7 @@ def replication_without_versions(bucket: Resource) -> Says:
     S3 refuses it otherwise: the copy is never made, or a deployment of the recovery region fails.
     """
     targets = [target for each in bucket.assembly.all(BUCKET) for _, _, target in _replications(each)]
-    needed = bucket in targets or bucket.get(_RULES) is not None or true(bucket.get("ObjectLockEnabled"))
+    needed = bucket in targets or bucket.has(_RULES) or true(bucket.get("ObjectLockEnabled"))
     if needed and not _is_versioned(bucket):
         yield Problem("VersioningConfiguration.Status", bucket.get("VersioningConfiguration.Status"), "Enabled")
 

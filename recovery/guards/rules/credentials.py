@@ -2,6 +2,7 @@
 
 from recovery.guards.finding import Problem, Unknown
 from recovery.guards.naming import arn_of
+from recovery.guards.regions import regions
 from recovery.guards.rule import Change, Says, rule
 from recovery.guards.rules.databases import INSTANCE
 from recovery.guards.sources import CLOUDFORMATION
@@ -32,7 +33,7 @@ def secret_stays_in_region(secret: Resource) -> Says:
     """
     replicas = listed(secret.get("ReplicaRegions"))
     there = {str(dig(replica, "Region")) for replica in replicas}
-    for region in sorted(secret.assembly.regions.targets_of(secret.stack) - there):
+    for region in sorted(regions(secret.assembly).targets_of(secret.stack) - there):
         if _databases_of(secret):
             yield Problem("ReplicaRegions", ", ".join(sorted(there)) or None, region)
 

@@ -4,10 +4,10 @@ import re
 
 from recovery import objectives, windows
 from recovery.guards.finding import Problem, Unknown
-from recovery.guards.resolving import Unresolved
 from recovery.guards.rule import Change, Says, number, rule, true
 from recovery.guards.sources import CLOUDFORMATION, RDS
 from recovery.guards.templates import Resource
+from recovery.guards.unresolved import Unresolved
 
 INSTANCE = "AWS::RDS::DBInstance"
 # Minors that RDS no longer creates, as its release calendar said in November 2026.
@@ -17,12 +17,12 @@ _INSTANCE = f"{CLOUDFORMATION}aws-resource-rds-dbinstance.html"
 
 
 def is_replica(instance: Resource) -> bool:
-    return instance.get("SourceDBInstanceIdentifier") is not None
+    return instance.has("SourceDBInstanceIdentifier")
 
 
 def of_cluster(instance: Resource) -> bool:
     """Whether a cluster holds the data and its settings."""
-    return instance.get("DBClusterIdentifier") is not None
+    return instance.has("DBClusterIdentifier")
 
 
 @rule(

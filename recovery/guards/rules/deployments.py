@@ -6,10 +6,11 @@ from typing import Any, cast
 
 from recovery.guards.finding import Problem, Unknown
 from recovery.guards.naming import name_of
-from recovery.guards.resolving import Unresolved
+from recovery.guards.regions import regions
 from recovery.guards.rule import Change, Says, number, rule, true
 from recovery.guards.sources import CLOUDFORMATION, ECS
 from recovery.guards.templates import Resource, dig, is_known
+from recovery.guards.unresolved import Unresolved
 from recovery.guards.values import listed
 
 SERVICE, TASK, REPOSITORY = "AWS::ECS::Service", "AWS::ECS::TaskDefinition", "AWS::ECR::Repository"
@@ -110,7 +111,7 @@ def rollback_target_deregistered(task: Resource) -> Says:
     CloudFormation deregisters the revision that an update replaces, and a service cannot go back to one that is
     inactive.
     """
-    found = task.body.get("UpdateReplacePolicy")
+    found = task.attribute("UpdateReplacePolicy")
     if found not in ("Retain", "RetainExceptOnCreate"):
         yield Problem("UpdateReplacePolicy", found, "Retain")
 
@@ -225,12 +226,13 @@ def images_stay_in_region(repository: Resource) -> Says:
     The database is restored over there and no task can be started on it.
     """
     reached: set[str] = set()
+    name = str(repository.get("RepositoryName") or name_of(repository))
     for configuration in repository.assembly.all("AWS::ECR::ReplicationConfiguration"):
         if configuration.region != repository.region or configuration.stack.account != repository.stack.account:
             continue
         for found in listed(configuration.get("ReplicationConfiguration.Rules")):
             filters = [dig(each, "Filter") for each in listed(dig(found, "RepositoryFilters"))]
-            if not filters or any(name_of(repository).startswith(str(prefix)) for prefix in filters):
+            if not filters or any(name.startswith(str(prefix)) for prefix in filters):
                 reached |= {str(dig(each, "Region")) for each in listed(dig(found, "Destinations"))}
-    for region in sorted(repository.assembly.regions.targets_of(repository.stack) - reached):
+    for region in sorted(regions(repository.assembly).targets_of(repository.stack) - reached):
         yield Problem("RepositoryName", f"copied to {', '.join(sorted(reached)) or 'nowhere'}", f"a copy in {region}")

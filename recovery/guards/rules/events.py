@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from typing import Any, cast
 
 from recovery.guards.finding import Problem, Unknown
-from recovery.guards.resolving import Unresolved
 from recovery.guards.rule import Change, Says, number, rule
 from recovery.guards.rules.alarms import ALARM
 from recovery.guards.rules.permissions import allowed
 from recovery.guards.sources import EVENTBRIDGE, LAMBDA
 from recovery.guards.templates import Assembly, Resource, dig, fact
+from recovery.guards.unresolved import Unresolved
 from recovery.guards.values import listed
 
 FUNCTION, EVENT_RULE, QUEUE = "AWS::Lambda::Function", "AWS::Events::Rule", "AWS::SQS::Queue"
@@ -34,7 +34,7 @@ def _given_once(assembly: Assembly) -> set[Resource | None]:
     """The functions that something which happens once invokes, without waiting for an answer."""
     found: set[Resource | None] = set()
     for each in assembly.all(EVENT_RULE):
-        if each.get("EventPattern") is not None:
+        if each.has("EventPattern"):
             found |= {target for _, _, target in _targets(each)}
     for bucket in assembly.all("AWS::S3::Bucket"):
         for configuration in listed(bucket.get("NotificationConfiguration.LambdaConfigurations")):
@@ -67,7 +67,7 @@ def event_dropped_on_its_way(found: Resource) -> Says:
 
     When the target cannot be reached, or may not be, EventBridge drops the event: the restore that nobody verifies.
     """
-    if found.get("EventPattern") is None:
+    if not found.has("EventPattern"):
         return
     for path, target, resource in _targets(found):
         if resource is not None and resource.type in ACTING and dig(target, "DeadLetterConfig.Arn") is None:

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from typing import Any, cast
 
 from recovery.guards.finding import Problem, Unknown
-from recovery.guards.resolving import Unresolved
 from recovery.guards.rule import Change, Says, rule
 from recovery.guards.templates import Resource, dig
+from recovery.guards.unresolved import Unresolved
 from recovery.guards.values import listed
 
 MACHINE = "AWS::StepFunctions::StateMachine"

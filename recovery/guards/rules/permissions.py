@@ -6,11 +6,11 @@ from typing import Any, cast
 
 from recovery.guards.finding import Problem, Unknown
 from recovery.guards.naming import arn_of
-from recovery.guards.resolving import Unresolved
 from recovery.guards.rule import Change, Says, rule, true
 from recovery.guards.rules.vaults import DELETIONS
 from recovery.guards.sources import BACKUP, IAM, RDS, S3
 from recovery.guards.templates import Resource, dig
+from recovery.guards.unresolved import Unresolved
 from recovery.guards.values import listed
 
 POLICIES = ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy", "AWS::IAM::Role", "AWS::IAM::User", "AWS::IAM::Group")
@@ -77,7 +77,16 @@ def _may(resource: Resource, actions: tuple[str, ...], what: str) -> Says:
             continue
         found = allowed(statement, actions)
         if found:
-            yield Problem(f"{path}.Action", ", ".join(found), f"nobody {what}")
+            yield Problem(f"{path}.{_granting(statement, found)}", ", ".join(found), f"nobody {what}")
+
+
+def _granting(statement: dict[str, Any], found: list[str]) -> str:
+    """The element that allows the first of what was found: what else stands beside it does not matter."""
+    if statement.get("NotAction") is not None:
+        return "NotAction"
+    patterns = [str(each).lower() for each in listed(statement.get("Action"))]
+    index = next(index for index, each in enumerate(patterns) if _any([each], found[0].lower()))
+    return f"Action.{index}" if isinstance(statement.get("Action"), list) else "Action"
 
 
 @rule(
@@ -130,7 +139,8 @@ def may_delete_evidence(resource: Resource) -> Says:
         patterns = [str(each) for each in listed(statement.get("Resource", "*"))]
         names = [each.logical_id for each in locked if any(_covers(pattern, arn_of(each)) for pattern in patterns)]
         if names:
-            yield Problem(f"{path}.Action", f"{', '.join(found)} of {', '.join(names)}", "nobody who may")
+            where = f"{path}.{_granting(statement, found)}"
+            yield Problem(where, f"{', '.join(found)} of {', '.join(names)}", "nobody who may")
 
 
 def _covers(pattern: str, arn: str) -> bool:

@@ -4,9 +4,12 @@ import re
 from collections.abc import Iterator
 from typing import Any, cast
 
-from recovery.guards.finding import Problem
+from recovery.guards.finding import Problem, Unknown
+from recovery.guards.regions import regions
+from recovery.guards.resolving import resolve
 from recovery.guards.rule import Change, Says, rule
 from recovery.guards.templates import Assembly, Resource, fact
+from recovery.guards.unresolved import Unresolved
 from recovery.guards.values import Value
 
 # Whose ARNs say what is allowed or looked at, not what is needed to run.
@@ -34,8 +37,17 @@ _IMPORTS = "https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReferen
 _PRIMARY = "ap-south-1:111122223333"
 
 
-def _texts(value: Value, path: str) -> Iterator[tuple[str, str]]:
-    if isinstance(value, str):
+# What a property takes, by its name: what stands there is known at deploy only, but not what it is.
+_TAKEN = (
+    (re.compile("Certificate"), "acm"),
+    (re.compile("Secret|ValueFrom"), "secretsmanager"),
+    (re.compile("Kms|KeyArn|KeyId"), "kms"),
+    (re.compile("Arn"), ""),
+)
+
+
+def _texts(value: Value, path: str) -> Iterator[tuple[str, str | Unresolved]]:
+    if isinstance(value, str | Unresolved):
         yield path, value
     elif isinstance(value, dict):
         for key, each in cast(dict[str, Any], value).items():
@@ -46,25 +58,40 @@ def _texts(value: Value, path: str) -> Iterator[tuple[str, str]]:
 
 
 @fact
-def _leaning(assembly: Assembly) -> dict[Resource, list[tuple[str, str, str]]]:
-    """What resources of recovery regions name in the regions that they are there to replace: path, service, text."""
-    found: dict[Resource, list[tuple[str, str, str]]] = {}
+def _leaning(assembly: Assembly) -> dict[Resource, list[tuple[str, str, str | Unresolved]]]:
+    """What resources of recovery regions name, or may name, in the regions that they are there to replace.
+
+    Path, service, and text.
+    """
+    found: dict[Resource, list[tuple[str, str, str | Unresolved]]] = {}
     for stack in assembly.stacks:
-        sources = assembly.regions.sources_of(stack)
+        sources = regions(assembly).sources_of(stack)
         for resource in stack.resources.values() if sources else ():
             if resource.type.startswith(_PERMISSIONS):
                 continue
             for path, text in _texts(resource.properties, ""):
-                if "arn:" not in text or path.startswith(_COPIES):
-                    continue
-                arns = {(path, service, text) for service, region in _ARN.findall(text) if region in sources}
-                found.setdefault(resource, []).extend(sorted(arns))
+                if not path.startswith(_COPIES):
+                    found.setdefault(resource, []).extend(_named(path, text, sources))
     return found
+
+
+def _named(path: str, text: str | Unresolved, sources: frozenset[str]) -> Iterator[tuple[str, str, str | Unresolved]]:
+    if isinstance(text, Unresolved):
+        services = [service for name, service in _TAKEN if name.search(path)][:1]
+    elif "arn:" in text:
+        services = sorted({service for service, region in _ARN.findall(text) if region in sources})
+    else:
+        services = []
+    yield from ((path, service, text) for service in services)
 
 
 def _leans(resource: Resource, services: tuple[str, ...], *, others: bool = False) -> Says:
     for path, service, text in _leaning(resource.assembly).get(resource, []):
-        if service in services or (others and service not in _KNOWN):
+        if not (service in services or (others and service not in _KNOWN)):
+            continue
+        if isinstance(text, Unresolved):
+            yield Unknown(path, text.reason)
+        else:
             yield Problem(path, text, f"one in {resource.region}")
 
 
@@ -180,8 +207,11 @@ def import_from_another_region(resource: Resource) -> Says:
     exported = _exporters(resource.assembly)
     if not exported:
         return
-    for path, name in _imports(resource.body.get("Properties"), ""):
-        if name in exported and resource.assembly.export(resource.stack, name) is None:
+    for path, written in _imports(resource.body.get("Properties"), ""):
+        name = resolve(resource.stack, written)
+        if isinstance(name, Unresolved):
+            yield Unknown(path, name.reason)
+        elif name in exported and resource.assembly.export(resource.stack, name) is None:
             yield Problem(path, f"{name}, exported in {exported[name]}", f"an export in {resource.region}")
 
 
@@ -195,10 +225,11 @@ def _exporters(assembly: Assembly) -> dict[str, str]:
     return {name: ", ".join(sorted(regions)) for name, regions in found.items()}
 
 
-def _imports(value: Value, path: str) -> Iterator[tuple[str, str]]:
+def _imports(value: Value, path: str) -> Iterator[tuple[str, Value]]:
+    """Where something is imported, and the name as it is written."""
     if isinstance(value, dict):
         for key, each in cast(dict[str, Any], value).items():
-            if key == "Fn::ImportValue" and isinstance(each, str):
+            if key == "Fn::ImportValue":
                 yield path, each
             yield from _imports(each, f"{path}.{key}" if path else key)
     elif isinstance(value, list):

@@ -113,9 +113,9 @@ def replica_not_retained(instance: Resource) -> Says:
     Once promoted it is the production database, and the template still says replica: CloudFormation takes no final
     snapshot of one.
     """
-    if instance.get(SOURCE) is None:
+    if not instance.has(SOURCE):
         return
     for policy in ("DeletionPolicy", "UpdateReplacePolicy"):
-        found = instance.body.get(policy)
+        found = instance.attribute(policy)
         if found == "Snapshot":
             yield Problem(policy, found, "Retain")

@@ -5,10 +5,10 @@ import re
 from typing import Any, cast
 
 from recovery.guards.finding import Problem, Unknown
-from recovery.guards.resolving import Unresolved
 from recovery.guards.rule import Change, Says, number, rule, true
 from recovery.guards.sources import BACKUP, CLOUDFORMATION
 from recovery.guards.templates import Resource, is_known
+from recovery.guards.unresolved import Unresolved
 from recovery.guards.values import Value, listed
 
 PLAN = "AWS::Backup::RestoreTestingPlan"

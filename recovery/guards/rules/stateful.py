@@ -1,10 +1,10 @@
 """What holds data: it stays when its stack goes."""
 
 from recovery.guards.finding import Problem, Unknown
-from recovery.guards.resolving import Unresolved
 from recovery.guards.rule import Change, Says, number, rule, true
 from recovery.guards.sources import CLOUDFORMATION
 from recovery.guards.templates import Resource
+from recovery.guards.unresolved import Unresolved
 
 # What holds data, or what data cannot be read without.
 STATEFUL = (
@@ -45,7 +45,7 @@ def data_deleted_with_stack(resource: Resource) -> Says:
     A stack that is deleted, rolled back or renamed takes along what no other region can give back: a key makes every
     backup under it unreadable.
     """
-    found = resource.body.get("DeletionPolicy")
+    found = resource.attribute("DeletionPolicy")
     if found not in KEPT:
         yield Problem("DeletionPolicy", found, "Retain or Snapshot")
 
@@ -63,7 +63,7 @@ def data_deleted_by_replacement(resource: Resource) -> Says:
     A property that looks harmless (a name, a key, a source) makes CloudFormation build anew and delete the old, with
     the data.
     """
-    found = resource.body.get("UpdateReplacePolicy")
+    found = resource.attribute("UpdateReplacePolicy")
     if found not in KEPT:
         yield Problem("UpdateReplacePolicy", found, "Retain or Snapshot")
 
@@ -83,7 +83,7 @@ def data_without_deletion_protection(resource: Resource) -> Says:
     found = resource.get(name)
     if isinstance(found, Unresolved):
         yield Unknown(name, found.reason)
-    elif not true(found) and found != "ACTIVE" and resource.get("DBClusterIdentifier") is None:
+    elif not true(found) and found != "ACTIVE" and not resource.has("DBClusterIdentifier"):
         yield Problem(name, found, "ACTIVE" if resource.type == "AWS::Cognito::UserPool" else "true")
 
 

@@ -3,10 +3,10 @@
 from typing import Any, cast
 
 from recovery.guards.finding import Problem, Unknown
-from recovery.guards.resolving import Unresolved
 from recovery.guards.rule import Change, Says, rule
 from recovery.guards.rules.permissions import allowed
 from recovery.guards.templates import Assembly, Resource, dig, fact
+from recovery.guards.unresolved import Unresolved
 from recovery.guards.values import listed
 
 TOPIC = "AWS::SNS::Topic"

@@ -4,10 +4,10 @@ from fnmatch import fnmatchcase
 
 from recovery.guards.finding import Problem, Unknown
 from recovery.guards.naming import arn_region
-from recovery.guards.resolving import Unresolved
 from recovery.guards.rule import Change, Says, rule
 from recovery.guards.sources import BACKUP
 from recovery.guards.templates import Resource, dig, is_known
+from recovery.guards.unresolved import Unresolved
 from recovery.guards.values import listed
 
 VAULT = "AWS::Backup::BackupVault"
