@@ -47,7 +47,8 @@ def test_an_interrupted_copy_of_the_schema_is_gone_on_from(app: Databases, monke
     assert moved(app, verify).same
 
 
-def test_a_target_that_does_not_follow_is_told_and_refused(app: Databases) -> None:
+def test_a_target_that_does_not_follow_is_told_and_refused(app: Databases, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("recovery.migration.standing.WORKER_LOOKS", 2)
     started(app)
     slot = app.on_source("SELECT slot_name FROM pg_replication_slots WHERE database = current_database()")[0][0]
     app.spoil_target(f"ALTER SUBSCRIPTION {slot} DISABLE")
