@@ -190,6 +190,6 @@ def _aborted_lines(found: Aborted) -> list[str | Text]:
     lines: list[str | Text] = [f"the migration is ended; {found.served_by} serves"]
     if found.fenced:
         lines.append(f"{found.fenced} keeps its rows, and is read-only by default")
-    if found.left:
+    else:
         lines.append(f"{found.left} did not answer: drop that database before you use it for anything")
     return lines

@@ -23,13 +23,14 @@ def check_record(
     detail: str,
     *,
     passed: bool,
+    proven: bool = True,
     seconds: float | None = None,
     measurements: Mapping[str, Measurement] | None = None,
 ) -> CheckRecord:
-    """One finding."""
+    """One finding. One that is not ``proven`` could not be told on this machine, which is no pass either."""
     return CheckRecord(
         name=name,
-        status="PASS" if passed else "FAIL",
+        status="PASS" if passed else "FAIL" if proven else "NOT_PROVEN",
         detail=detail,
         duration_seconds=None if seconds is None else round(seconds, 3),
         measurements=dict(measurements or {}),

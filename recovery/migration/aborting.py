@@ -10,13 +10,13 @@ from recovery.migration import fence
 from recovery.migration.ends import End, Ends
 from recovery.migration.marker import drop_marker
 from recovery.migration.replication import as_like, drop_role, drop_slots, unpublish, unsubscribe
-from recovery.migration.state import Migration, alone, read_migration, require_same_ends
+from recovery.migration.state import Migration, alone, decided, read_migration, require_same_ends
 from recovery.refusal import RefusedError
 
 
 class Aborted(BaseModel):
-    """What was ended. ``fenced`` is the end that stays closed for writers, ``left`` one that did not answer, where what
-    the migration made still is; None for none.
+    """What was ended. ``fenced`` is the end that stays closed for writers; None where it did not answer, so that what
+    the migration made still is at ``left``.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -30,23 +30,24 @@ class Aborted(BaseModel):
 def abort(ends: Ends, progress: Callable[[str], None] = lambda _: None) -> Aborted:
     """End the migration that this source has; safe to repeat after a crash.
 
-    Before a cutover the target keeps what was copied and takes writes again: nothing in it is deleted. After one,
-    given with the ends swapped, the old database stays as it is, read-only by default. Raises :class:`RefusedError`
-    when there is none, or one with other ends, or one that was cut over.
+    The source serves, also where a cutover broke off before it released the target. The target keeps what it has, and
+    is read-only by default, so that an application that knows both ends never finds two that take writes. Given with
+    the ends swapped after a cutover, the same is true of the old database. Raises :class:`RefusedError` when there is
+    none, or one with other ends, or one that was cut over.
     """
-    migration = read_migration(ends.source.connection) or read_migration(ends.target.connection)
-    if migration is None:
-        raise _nothing(ends.source)
-    require_same_ends(ends, migration)
-    over = migration.cut_over_at is not None
-    with alone(ends.source.connection):
+    with alone(ends.source.connection, ends.target.connection):
+        migration = read_migration(ends.source.connection) or read_migration(ends.target.connection)
+        if migration is None:
+            raise _nothing(ends.source)
+        if decided(ends) is None:
+            require_same_ends(ends, migration)
         progress("ending the replication")
         for end in (ends.target, ends.source):
             _unsubscribe(end, migration)
         progress("removing what the migration made")
-        _clean(ends.target, migration, serves=not over)
+        _clean(ends.target, migration, serves=False)
         _clean(ends.source, migration, serves=True)
-    return Aborted(migration=migration, served_by=ends.source.place, fenced=ends.target.place if over else None)
+    return Aborted(migration=migration, served_by=ends.source.place, fenced=ends.target.place)
 
 
 def abort_without_target(source: End, progress: Callable[[str], None] = lambda _: None) -> Aborted:

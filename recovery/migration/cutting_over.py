@@ -3,7 +3,8 @@
 Prepared before the pause: the slot and the subscription of the way back, and what changed since the verification. In
 the pause, the source's freeze (:mod:`recovery.migration.fence`) is one open transaction; until it commits, everything
 is undone by rolling it back, and the server does so itself once the limit is over. Its commit is the moment of
-decision: it fences the source and starts the way back, at once. What is left, to release the target, can be repeated.
+decision: it fences the source and starts the way back, at once. What is left, to release the target, can be repeated,
+or undone by an abort: nobody wrote there yet.
 """
 
 import time
@@ -15,23 +16,25 @@ import psycopg
 from psycopg.sql import SQL, Identifier
 from pydantic import BaseModel, ConfigDict
 
-from recovery.database import Connection
+from recovery.database import Connection, row
 from recovery.explanation import TableDifference
 from recovery.migration import fence
 from recovery.migration.comparison import algorithm_between, compare_changed
-from recovery.migration.ends import APPLICATION_NAME, End, Ends
+from recovery.migration.ends import APPLICATION_NAME, Ends
 from recovery.migration.marker import wait_for_marker, write_marker
-from recovery.migration.preparing import Prepared, decided, disarm, prepare
+from recovery.migration.preparing import Prepared, disarm, prepare
 from recovery.migration.replication import (
     as_like,
     changes_slot_name,
     drop_role,
     drop_slots,
+    has_role,
     slot_name,
+    subscription_of,
     unsubscribe,
 )
 from recovery.migration.sequences import read_sequences, set_sequences
-from recovery.migration.state import Migration, alone, write_migration
+from recovery.migration.state import Migration, alone, decided, read_migration, write_migration
 from recovery.migration.verifying import prepare_hold
 from recovery.refusal import RefusedError
 
@@ -85,16 +88,29 @@ class _Clock:
 def cut_over(ends: Ends, *, max_pause_seconds: float, progress: Progress = lambda _: None) -> Cutover:
     """Have the target serve instead of the source; or leave everything as it was.
 
-    Raises :class:`RefusedError` when the pause would be longer or what was verified no longer holds, and psycopg.Error.
-    Whatever happens before the decision is undone; after it, a repeated call ends what was begun.
+    Raises :class:`RefusedError` when the pause would be longer or what was verified no longer holds, psycopg.Error, and
+    RuntimeError when an end broke off. Whatever happens before the decision is undone; after it, a repeated call ends
+    what was begun.
     """
-    with alone(ends.source.connection):
-        return _cut_over(ends, max_pause_seconds, progress)
+    try:
+        with alone(ends.source.connection, ends.target.connection):
+            return _cut_over(ends, max_pause_seconds, progress)
+    except psycopg.OperationalError as error:
+        if not (ends.source.connection.broken or ends.target.connection.broken):
+            raise
+        raise RuntimeError(
+            f"expected both ends to answer, found one that broke off ({_first_line(error)}): `dr migrate status` tells"
+            " where the cutover stands; the same command again, or `dr migrate abort`, ends it"
+        ) from None  # libpq's own text names more than that
 
 
 def _cut_over(ends: Ends, max_pause_seconds: float, progress: Progress) -> Cutover:
     if (begun := decided(ends)) is not None:
+        if read_migration(ends.target.connection) is None:
+            raise RefusedError("expected a cutover to end, found one that an abort undoes: `dr migrate abort` again")
         return _finish(ends, begun, None, max_pause_seconds)
+    if (over := _released(ends)) is not None:
+        return _leave(ends, over, None, max_pause_seconds)
     with ends.source.again() as source, ends.target.again() as target:
         return _switch(ends, prepare(ends, (source, target), progress), max_pause_seconds, progress)
 
@@ -144,8 +160,7 @@ def _freeze(ends: Ends, prepared: Prepared, frozen: Connection, clock: _Clock) -
         clock.take("compare", lambda: differences.extend(_compare(ends, prepared, clock)))
         if differences:
             raise psycopg.Rollback
-        # From here on nothing that the forward way applied comes back: the slot begins after all of it.
-        clock.take("way back", lambda: _advance(ends.target, prepared.back))
+        clock.take("way back", lambda: _begin_back(ends, prepared.back, frozen))
         clock.take("fence", lambda: _fence(ends, prepared.back, frozen))
     return differences
 
@@ -158,18 +173,25 @@ def _compare(ends: Ends, prepared: Prepared, clock: _Clock) -> list[TableDiffere
     )
 
 
-def _advance(target: End, back: Migration) -> None:
-    """Let the way back begin after all that the forward way applied. A slot only advances over what is on disk, and
-    the subscription's commits wait for no disk; one that does brings all before it there."""
-    with target.connection.transaction():
-        target.connection.execute("SET LOCAL synchronous_commit = on")
-        target.connection.execute("UPDATE continuity.migration SET fenced = fenced")
-    target.connection.execute(
-        "SELECT pg_replication_slot_advance(%s, pg_current_wal_flush_lsn())", (slot_name(back.key),)
-    )
+def _begin_back(ends: Ends, back: Migration, frozen: Connection) -> None:
+    """Let the way back begin after all that the forward way applied, which would come back otherwise.
+
+    The subscription's commits wait for no disk; one that does brings all before it there. Where the way back begins is
+    noted at the source, for that becomes durable with the decision. A slot that is advanced is not, until the next
+    checkpoint of the target (https://www.postgresql.org/docs/current/functions-admin.html).
+    """
+    target = ends.target.connection
+    with target.transaction():
+        target.execute("SET LOCAL synchronous_commit = on")
+        target.execute("UPDATE continuity.migration SET fenced = fenced")
+    position = row(target, "SELECT pg_current_wal_flush_lsn()::text AS position")["position"]
+    origin = f"pg_{subscription_of(ends.source, back.key)}"
+    frozen.execute("SELECT pg_replication_origin_advance(%s, %s::pg_lsn)", (origin, position))
 
 
 def _fence(ends: Ends, back: Migration, frozen: Connection) -> None:
+    # A decision that a crash of the source forgets would leave two ends that serve.
+    frozen.execute("SET LOCAL synchronous_commit = on")
     fence.put_triggers(frozen)
     message = f"this database was moved: {back.source_place} takes the writes now (dr migrate)"
     fence.fence(ends.source, frozen, message)
@@ -178,33 +200,56 @@ def _fence(ends: Ends, back: Migration, frozen: Connection) -> None:
 
 
 def _finish(ends: Ends, back: Migration, clock: _Clock | None, limit: float) -> Cutover:
-    """Release the target: the decision has been made. Safe to repeat."""
-    forward = back.model_copy(update={"turn": back.turn - 1})
+    """End what was decided. Safe to repeat."""
+    began = time.monotonic()
+    sequences = _release(ends, back)
+    pause = None if clock is None else round(clock.spent, 3)
+    steps = {} if clock is None else clock.steps | {"release": round(time.monotonic() - began, 4)}
+    return _leave(ends, back, pause, limit).model_copy(update={"sequences": sequences, "steps": steps})
+
+
+def _release(ends: Ends, back: Migration) -> int:
+    """Let the target take writes; how many sequences were set."""
     target = ends.target.connection
     found = read_sequences(ends.source.connection)
-    began = time.monotonic()
     with target.transaction():
         # What was applied is on disk when this commit is, whatever the subscription waits for.
         target.execute("SET LOCAL synchronous_commit = on")
-        unsubscribe(target, forward.key)
+        unsubscribe(target, _forward(back).key)
         number = set_sequences(target, found)
         write_migration(target, back)
         fence.release_in(ends.target, target)
-    pause = None if clock is None else round(clock.spent, 3)
-    steps = {} if clock is None else clock.steps | {"release": round(time.monotonic() - began, 4)}
+    return number
+
+
+def _released(ends: Ends) -> Migration | None:
+    """What an earlier call released without clearing away what served the way there; None for nothing."""
+    found = read_migration(ends.source.connection)
+    if found is None or found.source != ends.target.identity or found.target != ends.source.identity:
+        return None
+    return found if has_role(ends.source, _forward(found).key) else None
+
+
+def _leave(ends: Ends, back: Migration, pause: float | None, limit: float) -> Cutover:
+    """Clear away what served the way there; the role goes last."""
     ended = fence.end_sessions(ends.source.connection, but=APPLICATION_NAME)
-    drop_slots(ends.source.connection, [f"%{as_like('_' + forward.key)}"])
-    drop_role(ends.source, forward.key)
+    forward = _forward(back).key
+    drop_slots(ends.source.connection, [f"%{as_like('_' + forward)}"])
+    drop_role(ends.source, forward)
     return Cutover(
         migration=back,
         done=True,
         pause_seconds=pause,
         limit_seconds=limit,
         changed_rows=0,
-        sequences=number,
+        sequences=0,
         ended_sessions=ended,
-        steps=steps,
+        steps={},
     )
+
+
+def _forward(back: Migration) -> Migration:
+    return back.model_copy(update={"turn": back.turn - 1})
 
 
 def _first_line(error: BaseException) -> str:

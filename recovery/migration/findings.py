@@ -124,6 +124,12 @@ def _rights(source: Survey, target: Survey) -> Iterable[Finding]:
                 f"the role {found.role} does not own the {end}'s database",
                 "use its owner, or grant the owner's role to it",
             )
+        if not found.origins:
+            yield _stops(
+                "rights",
+                f"the role {found.role} of the {end} may not say where a subscription begins (the way back needs it)",
+                f'GRANT EXECUTE ON FUNCTION pg_replication_origin_advance(text, pg_lsn) TO "{found.role}"',
+            )
     if source.names["not_owned"]:
         yield _stops(
             "rights",

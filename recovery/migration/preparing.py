@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import psycopg
+from psycopg.sql import SQL, Identifier
 
 from recovery.database import Connection
 from recovery.layout import Layout
@@ -25,7 +26,7 @@ from recovery.migration.replication import (
     subscribe,
     unsubscribe,
 )
-from recovery.migration.state import Migration, read_migration, write_both
+from recovery.migration.state import TABLE, Migration, decided, write_both
 from recovery.migration.verifying import require_following, schema_differences, wait_until_near
 from recovery.refusal import RefusedError
 
@@ -52,15 +53,6 @@ class Prepared:
     layouts: list[Layout]
     readers: tuple[Connection, Connection]
     changed: int = 0
-
-
-def decided(ends: Ends) -> Migration | None:
-    """What an earlier call decided and did not finish; None when there is no such thing."""
-    source, target = read_migration(ends.source.connection), read_migration(ends.target.connection)
-    turned = source is not None and source.source == ends.target.identity and source.target == ends.source.identity
-    if source is None or not turned or (target is not None and target.turn == source.turn):
-        return None
-    return source
 
 
 def prepare(ends: Ends, readers: tuple[Connection, Connection], progress: Progress) -> Prepared:
@@ -140,7 +132,11 @@ def _arm(ends: Ends, back: Migration) -> None:
 
 
 def disarm(ends: Ends, prepared: Prepared) -> None:
-    """Take the way back away again, and the slot that is read out; but not once it was decided."""
+    """Take the way back away again, and the slot that is read out; but not once it was decided.
+
+    A freeze whose session broke off while it committed has not ended for that: whoever wants its row waits for it.
+    """
+    ends.source.connection.execute(SQL("SELECT FROM {} FOR UPDATE").format(Identifier(*TABLE.split("."))))
     if decided(ends) is not None:
         return
     unsubscribe(ends.source.connection, prepared.back.key)

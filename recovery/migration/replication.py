@@ -189,9 +189,13 @@ def unpublish(end: End) -> None:
 
 def drop_role(end: End, migration: str) -> None:
     """Take the role away that the other server signed in with."""
-    name = f"{ROLE}_{migration}"
-    if rows(end.connection, "SELECT 1 FROM pg_roles WHERE rolname = %s", (name,)):
-        end.connection.execute(SQL("DROP ROLE {}").format(Identifier(name)))
+    if has_role(end, migration):
+        end.connection.execute(SQL("DROP ROLE {}").format(Identifier(f"{ROLE}_{migration}")))
+
+
+def has_role(end: End, migration: str) -> bool:
+    """Whether that role is there."""
+    return bool(rows(end.connection, "SELECT 1 FROM pg_roles WHERE rolname = %s", (f"{ROLE}_{migration}",)))
 
 
 def as_like(name: str) -> str:

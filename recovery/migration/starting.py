@@ -51,7 +51,7 @@ def start(ends: Ends, progress: Progress = lambda _: None) -> Standing:
     Raises :class:`RefusedError` where the plan has what stops it, another migration is under way, or a slot was lost;
     :class:`recovery.migration.tools.ToolError`; or psycopg.Error. All but a refusal can be gone on from.
     """
-    with alone(ends.source.connection):
+    with alone(ends.source.connection, ends.target.connection):
         return _start(ends, progress)
 
 

@@ -5,10 +5,11 @@ up in the catalogs; the row only holds what those cannot tell.
 """
 
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
 from typing import Literal
 
+import psycopg
 from psycopg.types.json import Jsonb
 from pydantic import BaseModel, ConfigDict
 
@@ -75,15 +76,24 @@ class Migration(BaseModel):
 
 
 @contextmanager
-def alone(connection: Connection) -> Generator[None]:
-    """Be the only command that changes this source's migration. Raises :class:`RefusedError` when another does."""
-    if not row(connection, "SELECT pg_try_advisory_lock(%s) AS got", (_LOCK,))["got"]:
-        raise RefusedError("expected to be alone, found another `dr migrate` at work on this source: let it end first")
-    try:
+def alone(*connections: Connection) -> Generator[None]:
+    """Be the only command that changes the migration of these databases. One that lost one of them holds the other.
+
+    Raises :class:`RefusedError` when another command is at work.
+    """
+    with ExitStack() as held:
+        for each in connections:
+            if not row(each, "SELECT pg_try_advisory_lock(%s) AS got", (_LOCK,))["got"]:
+                raise RefusedError(
+                    "expected to be alone, found another `dr migrate` at work on this database: let it end first"
+                )
+            held.callback(_unlock, each)
         yield
-    finally:
-        if not connection.closed:
-            connection.execute("SELECT pg_advisory_unlock(%s)", (_LOCK,))
+
+
+def _unlock(connection: Connection) -> None:
+    with suppress(psycopg.OperationalError):  # a session that broke off holds no lock
+        connection.execute("SELECT pg_advisory_unlock(%s)", (_LOCK,))
 
 
 def read_migration(connection: Connection) -> Migration | None:
@@ -135,8 +145,27 @@ def require_migration(ends: Ends) -> Migration:
     return found
 
 
+def decided(ends: Ends) -> Migration | None:
+    """What an earlier cutover decided and did not finish: the source is fenced, the target not released.
+
+    None where there is no such thing.
+    """
+    source, target = read_migration(ends.source.connection), read_migration(ends.target.connection)
+    turned = source is not None and source.source == ends.target.identity and source.target == ends.source.identity
+    if source is None or not turned or (target is not None and target.turn >= source.turn):
+        return None
+    return source
+
+
 def require_same_ends(ends: Ends, found: Migration) -> None:
-    """Raise :class:`RefusedError` unless that migration is between these ends, in this direction."""
+    """Raise :class:`RefusedError` unless that migration is between these ends, this way, and not being cut over."""
+    for each in (ends, Ends(ends.target, ends.source)):
+        if decided(each) is not None:
+            raise RefusedError(
+                "expected a migration of which one end serves, found a cutover that broke off between the two: `dr"
+                f" migrate cutover` from {each.source.place} to {each.target.place} ends it, `dr migrate abort` with"
+                " these ends undoes it"
+            )
     if (found.source, found.target) == (ends.source.identity, ends.target.identity):
         return
     if (found.source, found.target) == (ends.target.identity, ends.source.identity):

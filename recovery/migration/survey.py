@@ -24,7 +24,9 @@ SELECT pg_encoding_to_char(encoding) AS encoding, datcollate AS collate, datctyp
        pg_database_size(oid) AS bytes, current_user AS role,
        (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) AS superuser,
        coalesce(pg_has_role(to_regrole('rds_superuser'), 'MEMBER'), false) AS rds,
-       pg_has_role(datdba, 'MEMBER') AS owner, to_regrole('rds_replication') IS NOT NULL AS rds_replication
+       pg_has_role(datdba, 'MEMBER') AS owner,
+       has_function_privilege('pg_replication_origin_advance(text, pg_lsn)', 'EXECUTE') AS origins,
+       to_regrole('rds_replication') IS NOT NULL AS rds_replication
 FROM pg_database WHERE datname = current_database()
 """
 
@@ -124,6 +126,7 @@ class Survey(BaseModel):
     superuser: bool
     rds: bool
     owner: bool
+    origins: bool
     rds_replication: bool
     slots: int
     senders: int

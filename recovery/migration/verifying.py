@@ -58,7 +58,7 @@ def verify(ends: Ends, progress: Callable[[str], None] = lambda _: None) -> Veri
 
     Raises :class:`RefusedError` when the target does not follow or cannot catch up, or psycopg.Error.
     """
-    with alone(ends.source.connection):
+    with alone(ends.source.connection, ends.target.connection):
         return _verify(ends, progress)
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from lab.drills.migrate import load
 from tests.lab.runs import Run, begin
 
 
@@ -26,7 +27,16 @@ def test_no_acknowledged_commit_is_lost_twice_or_changed_at_either_end(run: Run)
 
 def test_tool_source_and_target_were_killed(run: Run) -> None:
     [check] = [each for each in run.evidence()["checks"] if each["name"] == "kills"]
-    assert check["detail"] == "killed: tool, source, target"
+    everybody = "tool, source, target"
+    assert check["detail"] == f"start: {everybody}; verify: {everybody}; cutover: {everybody}"
+    assert check["status"] == "PASS"
+
+
+@pytest.mark.parametrize(("rate", "status"), [(499.0, "NOT_PROVEN"), (500.0, "PASS")])
+def test_a_load_that_the_machine_did_not_reach_is_not_proven(rate: float, status: str) -> None:
+    found = load(rate)
+    assert found.status == status
+    assert found.detail.startswith(f"{rate:.0f} acknowledged commits")
 
 
 def test_every_row_was_verified_there_and_back(run: Run) -> None:

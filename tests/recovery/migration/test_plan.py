@@ -110,6 +110,7 @@ def test_the_same_database_twice_is_refused(databases: Databases) -> None:
         ("slots", {}, {"workers": 4}, TOOLS),
         ("rights", {"superuser": False}, {}, TOOLS),
         ("rights", {}, {"owner": False}, TOOLS),
+        ("rights", {}, {"origins": False}, TOOLS),
         ("extensions", {"names": {"extensions": ("postgis",)}}, {}, TOOLS),
         ("encoding", {"encoding": "LATIN1"}, {}, TOOLS),
         ("transactions", {"names": {"prepared": ("gid",)}}, {}, TOOLS),
