@@ -87,7 +87,7 @@ def cloudwatch() -> "CloudWatchClient":
 @cache
 def cloudwatch_in(region: str) -> "CloudWatchClient":
     """CloudWatch in another region, which may be lost: no answer is waited for longer than a function has."""
-    return boto3.client("cloudwatch", region_name=region, config=PROMPT.merge(Config(signature_version="v4")))
+    return client("cloudwatch", region=region, config=PROMPT.merge(Config(signature_version="v4")))
 
 
 @cache
