@@ -102,6 +102,7 @@ class Control:
                 body["detail"],
                 body.get("resources", []),
             ),
+            "forget-metrics": lambda _: hooks.forget_metrics(),
             "inject-faults": lambda body: self._faults.inject(body["faults"]),
             "next-deployments": lambda body: self._service_deployments.decide(body["ending"]),
             "change-recovery-point": lambda body: self._backups.backups.change_point(

@@ -226,6 +226,12 @@ def record_metric(namespace: str, name: str, value: float, dimensions: Mapping[s
     _cloudwatch.record_metric(namespace, name, value, "None", dict(dimensions))
 
 
+def forget_metrics() -> None:
+    """Drop every value of the current account and region, as CloudWatch's periods do when they pass."""
+    for series in list(_cloudwatch._metrics):
+        del _cloudwatch._metrics[series]
+
+
 def evaluate_alarms_on(namespace: str, name: str) -> None:
     """Look at the alarms of the current account and region that stand on a metric."""
     for alarm in list(_cloudwatch._alarms.values()):

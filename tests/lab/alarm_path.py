@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, cast
 
 from continuity.lambda_code import function_code
+from environments import ENVIRONMENTS
 from lab.cloud import Cloud, LabError
 from lab.deployment import STAGE, synthesize
 from recovery.names import PRIMARY_REGION, RECOVERY_REGION, Names
@@ -72,6 +73,11 @@ class AlarmPath:
     mailboxes: dict[str, str] = field(default_factory=dict[str, str])
     mails: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
 
+    @property
+    def runbooks_url(self) -> str:
+        """Where the templates' notifier says that runbooks are."""
+        return ENVIRONMENTS["local"].runbooks_url
+
     def deploy(self) -> None:
         """Synthesize, and create in each region what lies on the path."""
         assembly = synthesize(self.cloud)
@@ -104,6 +110,18 @@ class AlarmPath:
         self.cloud.clients(region).cloudwatch.set_alarm_state(
             AlarmName=self.names.alarm_name(subject), StateValue=state, StateReason=reason
         )
+
+    def quieten(self, region: str) -> None:
+        """Let the periods pass, and end every metric alarm that is on: one push may reach several of a name."""
+        self.cloud.press("forget-metrics", region)
+        for subject, alarm in self.alarms(region).items():
+            if alarm["StateValue"] == "ALARM":
+                self.set_state(region, subject, "OK")
+
+    def metrics(self, region: str) -> set[str]:
+        """The names of the metrics that CloudWatch has of a region."""
+        found = self.cloud.clients(region).cloudwatch.list_metrics()["Metrics"]
+        return {each.get("MetricName", "") for each in found}
 
     def alarms(self, region: str) -> dict[str, Json]:
         """The metric alarms of a region, by their subject."""
