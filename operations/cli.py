@@ -22,6 +22,7 @@ from operations.terminal import Commands, answer, one_error, say
 from recovery import bootstrap as bootstrapping
 from recovery import heartbeat as pulse
 from recovery.database import connect
+from recovery.json_form import json_form
 
 app = typer.Typer(
     cls=Commands,
@@ -60,7 +61,7 @@ def bootstrap(dsn: Dsn, as_json: Json = False) -> None:
     lines.append(f"database {report.database} is ready, its newest heartbeat is {report.heartbeat.sequence}")
     if not report.iam:
         lines.append("the server has no role rds_iam: the two roles sign in as you set them up, not with IAM")
-    answer(report.model_dump(mode="json"), as_json=as_json, lines=lines)
+    answer(json_form(report), as_json=as_json, lines=lines)
 
 
 @app.command()
@@ -69,7 +70,7 @@ def heartbeat(dsn: Dsn, as_json: Json = False) -> None:
     with one_error(dsn=dsn, as_json=as_json), connect(dsn, application_name="dr heartbeat") as connection:
         written = pulse.write_heartbeat(connection)
     line = f"heartbeat {written.sequence} written at {written.written_at.isoformat()}"
-    answer(written.model_dump(mode="json"), as_json=as_json, lines=[line])
+    answer(json_form(written), as_json=as_json, lines=[line])
 
 
 app.command()(manifest)

@@ -9,6 +9,7 @@ from rich.text import Text
 from operations.arguments import Json
 from operations.aws import aws_in, client
 from operations.terminal import EXIT_FAILED, EXIT_PASSED, answer, one_error
+from recovery.json_form import json_form
 from recovery.recovery_points import review
 from recovery.vault_inventory import read_inventory
 
@@ -27,6 +28,6 @@ def recovery_points(
     lines: list[str | Text] = [
         Text.assemble((f"{finding.kind:<10}", "bold red"), " ", finding.sentence) for finding in found.findings
     ]
-    facts = found.model_dump(mode="json") | {"counts": found.counts}
+    facts = json_form(found) | {"counts": found.counts}
     answer(facts, as_json=as_json, lines=lines or [found.summary])
     raise typer.Exit(EXIT_FAILED if found.findings else EXIT_PASSED)

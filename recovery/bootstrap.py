@@ -9,10 +9,10 @@ nothing: without amcheck that one check proves nothing and says so, while pulse 
 """
 
 import time
+from dataclasses import dataclass
 
 import psycopg
 from psycopg.sql import SQL, Identifier
-from pydantic import BaseModel, ConfigDict
 
 from recovery.database import Connection, row, rows
 from recovery.heartbeat import HEARTBEAT_LOCK, Heartbeat, newest_heartbeat, write_heartbeat
@@ -82,13 +82,12 @@ _REFUSALS = (
 _RACES = (psycopg.errors.UniqueViolation, psycopg.errors.DuplicateObject, psycopg.errors.InternalError_)
 
 
-class BootstrapReport(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class BootstrapReport:
     """What a bootstrap found and did; ``created`` is empty when everything was in place.
 
     ``refused`` is what the server would not let it do about amcheck, in words; the check of the files needs it.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     database: str
     created: tuple[str, ...]

@@ -4,11 +4,11 @@ Each row's hash covers its sequence, its time and the hash before it. A copy is 
 changed row or a broken link shows that something was lost or written over.
 """
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
 from psycopg.sql import SQL, Literal
-from pydantic import BaseModel, ConfigDict
 
 from recovery.database import Connection, row, rows
 from recovery.objectives import HEARTBEAT_INTERVAL, HEARTBEAT_SILENCE
@@ -63,10 +63,9 @@ FROM (SELECT written_at - lag(written_at) OVER (ORDER BY sequence) AS silence FR
 """).format(allowed=Literal(HEARTBEAT_SILENCE))
 
 
-class Heartbeat(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class Heartbeat:
     """One row of the pulse; both hashes are SHA-256 in hexadecimal."""
-
-    model_config = ConfigDict(frozen=True)
 
     sequence: int
     written_at: datetime
@@ -96,7 +95,7 @@ def write_heartbeat(connection: Connection) -> Heartbeat:
         # Read committed, so that the row before ours is seen even when it was committed while we waited.
         connection.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (HEARTBEAT_LOCK,))
-        return Heartbeat.model_validate(row(connection, _WRITE))
+        return Heartbeat(**row(connection, _WRITE))
 
 
 def newest_heartbeat(connection: Connection, *, not_after: datetime | None = None) -> Heartbeat | None:
@@ -107,7 +106,7 @@ def newest_heartbeat(connection: Connection, *, not_after: datetime | None = Non
         " WHERE %(limit)s::timestamptz IS NULL OR written_at <= %(limit)s ORDER BY sequence DESC LIMIT 1",
         {"limit": not_after},
     )
-    return Heartbeat.model_validate(found[0]) if found else None
+    return Heartbeat(**found[0]) if found else None
 
 
 def heartbeat_at(connection: Connection, sequence: int) -> Heartbeat | None:
@@ -117,7 +116,7 @@ def heartbeat_at(connection: Connection, sequence: int) -> Heartbeat | None:
         "SELECT sequence, written_at, previous_hash, hash FROM continuity.heartbeat WHERE sequence = %s",
         (sequence,),
     )
-    return Heartbeat.model_validate(found[0]) if found else None
+    return Heartbeat(**found[0]) if found else None
 
 
 def read_pulse(connection: Connection) -> Pulse:

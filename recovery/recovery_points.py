@@ -5,12 +5,10 @@ https://docs.aws.amazon.com/aws-backup/latest/devguide/API_RecoveryPointByBackup
 """
 
 from collections import Counter
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Annotated, Literal, get_args
-
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field
-from pydantic.alias_generators import to_pascal
+from typing import Any, Literal, Self, get_args
 
 from recovery import objectives
 from recovery.summary import summary
@@ -36,38 +34,52 @@ _TEST_INSTANCE_MAX_AGE = (
 )
 
 
-class _FromAws(BaseModel):
-    """A record as the AWS API names its fields."""
-
-    model_config = ConfigDict(frozen=True, alias_generator=to_pascal, populate_by_name=True)
-
-
-class Lifecycle(_FromAws):
-    """When AWS Backup is to delete a recovery point; None when it keeps it for ever."""
-
-    delete_at: datetime | None = None
-
-
-class RecoveryPoint(_FromAws):
-    """One recovery point of the vault."""
+@dataclass(frozen=True, kw_only=True)
+class RecoveryPoint:
+    """One recovery point of the vault. ``delete_at`` is when AWS Backup is to delete it, None for never."""
 
     recovery_point_arn: str
     status: str
     status_message: str | None = None
     creation_date: datetime
     initiation_date: datetime | None = None
-    calculated_lifecycle: Lifecycle = Lifecycle()
+    delete_at: datetime | None = None
+
+    @classmethod
+    def of(cls, record: Mapping[str, Any]) -> Self:
+        """As AWS Backup lists it. Raises KeyError for a record that lacks what AWS always tells."""
+        return cls(
+            recovery_point_arn=record["RecoveryPointArn"],
+            status=record["Status"],
+            status_message=record.get("StatusMessage"),
+            creation_date=record["CreationDate"],
+            initiation_date=record.get("InitiationDate"),
+            delete_at=record.get("CalculatedLifecycle", {}).get("DeleteAt"),
+        )
 
 
-class Job(_FromAws):
+@dataclass(frozen=True, kw_only=True)
+class Job:
     """A backup into the vault, or a copy into or out of it. AWS Backup lists those of the last 30 days."""
 
     kind: Literal["backup", "copy"]
-    job_id: Annotated[str, Field(validation_alias=AliasChoices("job_id", "BackupJobId", "CopyJobId"))]
+    job_id: str
     state: str
     status_message: str | None = None
     message_category: str | None = None
     creation_date: datetime
+
+    @classmethod
+    def of(cls, kind: Literal["backup", "copy"], record: Mapping[str, Any]) -> Self:
+        """As AWS Backup lists it. Raises KeyError for a record that lacks what AWS always tells."""
+        return cls(
+            kind=kind,
+            job_id=record["BackupJobId" if kind == "backup" else "CopyJobId"],
+            state=record["State"],
+            status_message=record.get("StatusMessage"),
+            message_category=record.get("MessageCategory"),
+            creation_date=record["CreationDate"],
+        )
 
     @property
     def with_issues(self) -> bool:
@@ -76,19 +88,17 @@ class Job(_FromAws):
         return self.kind == "backup" and self.state == "COMPLETED" and told
 
 
-class RestoredInstance(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class RestoredInstance:
     """A DB instance that a restore test has made."""
-
-    model_config = ConfigDict(frozen=True)
 
     identifier: str
     created_at: datetime
 
 
-class Inventory(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class Inventory:
     """All that is known of one vault and of the restore tests beside it."""
-
-    model_config = ConfigDict(frozen=True)
 
     vault: str
     vault_created_at: datetime
@@ -97,10 +107,9 @@ class Inventory(BaseModel):
     restored_instances: tuple[RestoredInstance, ...] = ()
 
 
-class Finding(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class Finding:
     """Something that a person has to look at: which thing, what is wrong, and what to do."""
-
-    model_config = ConfigDict(frozen=True)
 
     kind: Kind
     subject: str
@@ -112,10 +121,9 @@ class Finding(BaseModel):
         return f"{self.subject} {self.detail}"
 
 
-class Review(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class Review:
     """What was found in a vault."""
-
-    model_config = ConfigDict(frozen=True)
 
     vault: str
     points: int
@@ -187,7 +195,7 @@ def _newest(inventory: Inventory, now: datetime) -> Generator[Finding]:
 
 
 def _point(point: RecoveryPoint, now: datetime) -> Generator[Finding]:
-    deletion = point.calculated_lifecycle.delete_at
+    deletion = point.delete_at
     late = deletion is not None and now - deletion > objectives.DELETION_ALLOWANCE
     since = point.initiation_date or point.creation_date
     found: tuple[Kind, str] | None = _WRONG_STATUSES.get(point.status)

@@ -1,6 +1,6 @@
 """Ask AWS what is in a vault: the one place that reads it, for the function and for ``dr`` alike."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from recovery.recovery_points import Inventory, Job, RecoveryPoint, RestoredInstance
 
@@ -23,7 +23,7 @@ def read_inventory(backup: "BackupClient", rds: "RDSClient", vault_name: str) ->
     return Inventory(
         vault=vault_name,
         vault_created_at=vault["CreationDate"],
-        points=tuple(RecoveryPoint.model_validate(each) for page in pages for each in page["RecoveryPoints"]),
+        points=tuple(RecoveryPoint.of(each) for page in pages for each in page["RecoveryPoints"]),
         jobs=(*_backup_jobs(backup, vault_name), *_copy_jobs(backup, vault["BackupVaultArn"])),
         restored_instances=_restored_instances(rds),
     )
@@ -31,21 +31,17 @@ def read_inventory(backup: "BackupClient", rds: "RDSClient", vault_name: str) ->
 
 def _backup_jobs(backup: "BackupClient", vault_name: str) -> tuple[Job, ...]:
     pages = backup.get_paginator("list_backup_jobs").paginate(ByBackupVaultName=vault_name)
-    return tuple(_job("backup", each) for page in pages for each in page["BackupJobs"])
+    return tuple(Job.of("backup", each) for page in pages for each in page["BackupJobs"])
 
 
 def _copy_jobs(backup: "BackupClient", vault_arn: str) -> tuple[Job, ...]:
     pages = backup.get_paginator("list_copy_jobs").paginate(ByResourceType="RDS")
     return tuple(
-        _job("copy", each)
+        Job.of("copy", each)
         for page in pages
         for each in page["CopyJobs"]
         if vault_arn in (each.get("SourceBackupVaultArn"), each.get("DestinationBackupVaultArn"))
     )
-
-
-def _job(kind: str, record: Any) -> Job:  # noqa: ANN401 - either kind of botocore's answers
-    return Job.model_validate({"Kind": kind, **record})
 
 
 def _restored_instances(rds: "RDSClient") -> tuple[RestoredInstance, ...]:

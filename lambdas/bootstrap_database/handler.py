@@ -13,6 +13,7 @@ from lambdas.shared.custom_resource import answer_cloudformation
 from lambdas.shared.database import sign_in
 from lambdas.shared.settings import DatabaseSettings
 from recovery.bootstrap import bootstrap
+from recovery.json_form import json_form
 
 logger = Logger()
 
@@ -48,5 +49,5 @@ def _bootstrap(_: Mapping[str, Any]) -> dict[str, str]:
         application_name="duskspendr-bootstrap",
     ) as connection:
         report = bootstrap(connection)
-    logger.info("database is ready", extra={"report": report.model_dump(mode="json")})
+    logger.info("database is ready", extra={"report": json_form(report)})
     return {"HeartbeatSequence": str(report.heartbeat.sequence)}

@@ -1,6 +1,7 @@
 """First step of the verification: which restore is it, is it ours, and what is it to be held against?"""
 
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -32,8 +33,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """
     settings = EvidenceSettings.read()
     description = _describe(parse_restore_request(event["input"]), settings, context)
-    logger.info("restore described", extra={"restore": description.model_dump(mode="json")})
-    return description.model_dump(mode="json")
+    logger.info("restore described", extra={"restore": description.payload})
+    return description.payload
 
 
 def _describe(request: RestoreRequest, settings: EvidenceSettings, context: LambdaContext) -> RestoreDescription:
@@ -54,11 +55,8 @@ def _describe(request: RestoreRequest, settings: EvidenceSettings, context: Lamb
         return description
     if identifier is None:
         raise InvalidRequestError(f"expected the ARN of a restored DB instance, found none in {request!r}")
-    return description.model_copy(
-        update={
-            "instance": _instance(identifier, context),
-            "manifest_key": _manifest_key(description, settings),
-        }
+    return replace(
+        description, instance=_instance(identifier, context), manifest_key=_manifest_key(description, settings)
     )
 
 
@@ -67,16 +65,15 @@ def _with_job(
 ) -> tuple[RestoreDescription, str | None]:
     """The job as AWS Backup knows it now; the event is best effort and can be old."""
     job = backup().describe_restore_job(RestoreJobId=request.restore_job_id or "")
-    asked = request.model_copy(update={"source_arn": job.get("SourceResourceArn") or request.source_arn})
-    known = description.model_copy(
-        update={
-            "ours": asked.is_about(settings.database_identifier),
-            "restore_job_id": request.restore_job_id,
-            "restore_status": job.get("Status") or request.status,
-            "restore_started_at": job.get("CreationDate") or request.started_at,
-            "recovery_point_arn": job.get("RecoveryPointArn") or request.recovery_point_arn,
-            "recovery_point_created_at": job.get("RecoveryPointCreationDate") or _recovery_point_created_at(job),
-        }
+    asked = replace(request, source_arn=job.get("SourceResourceArn") or request.source_arn)
+    known = replace(
+        description,
+        ours=asked.is_about(settings.database_identifier),
+        restore_job_id=request.restore_job_id,
+        restore_status=job.get("Status") or request.status,
+        restore_started_at=job.get("CreationDate") or request.started_at,
+        recovery_point_arn=job.get("RecoveryPointArn") or request.recovery_point_arn,
+        recovery_point_created_at=job.get("RecoveryPointCreationDate") or _recovery_point_created_at(job),
     )
     return known, instance_of(job.get("CreatedResourceArn")) or request.instance_identifier
 

@@ -129,12 +129,12 @@ class _Steps:
             ),
             fenced=True,
         )
-        return {"restore": restore.model_dump(mode="json"), "proven": operation.proven}
+        return {"restore": restore.payload, "proven": operation.proven}
 
     def _check(self) -> dict[str, Any]:
         """Let the function beside the promoted instance plan the checks, or do one part of them."""
         asked = {"step": self._step.step, "execution": self._step.execution, "part": self._step.part}
-        restore = self._step.restore.model_dump(mode="json") if self._step.restore else None
+        restore = self._step.restore.payload if self._step.restore else None
         return self._functions.check(self._operation.new_region, {**asked, "restore": restore})
 
     def _conclude(self) -> dict[str, Any]:

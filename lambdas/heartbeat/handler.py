@@ -11,6 +11,7 @@ from lambdas.shared.settings import DatabaseSettings
 from recovery.bootstrap import HEARTBEAT_ROLE
 from recovery.database_measurements import connections_used_percent
 from recovery.heartbeat import write_heartbeat
+from recovery.json_form import json_form
 
 logger = Logger()
 
@@ -33,4 +34,4 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
         publish(settings, {"HeartbeatWritten": (COUNT, 1), "HeartbeatSequence": (COUNT, heartbeat.sequence)})
         publish(settings, {"ConnectionsUsedPercent": (PERCENT, connections_used_percent(connection))})
     logger.info("heartbeat written", extra={"sequence": heartbeat.sequence})
-    return heartbeat.model_dump(mode="json")
+    return json_form(heartbeat)

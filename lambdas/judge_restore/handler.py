@@ -1,7 +1,7 @@
 """Last step of the verification: makes the verdict, keeps the evidence and tells AWS Backup."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Literal, cast
 
@@ -161,7 +161,7 @@ def _restore(judgement: Judgement, settings: EvidenceSettings) -> Restore | None
     if request.restore_job_id is not None and request.source_arn is None:
         # The event is best effort and did not say whose restore it is.
         job = backup().describe_restore_job(RestoreJobId=request.restore_job_id)
-        request = request.model_copy(update={"source_arn": job.get("SourceResourceArn")})
+        request = replace(request, source_arn=job.get("SourceResourceArn"))
     return _asked(request) if request.is_about(settings.database_identifier) else None
 
 

@@ -10,6 +10,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from lambdas.shared.aws import backup, rds
 from lambdas.shared.metrics import COUNT, SECONDS, publish
 from lambdas.shared.settings import Settings
+from recovery.json_form import json_form
 from recovery.recovery_points import review
 from recovery.vault_inventory import read_inventory
 
@@ -41,7 +42,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
             "NewestRecoveryPointAgeSeconds": (SECONDS, found.newest_age_seconds),
         },
     )
-    logger.info("recovery points reviewed", extra={"review": found.model_dump(mode="json")})
+    logger.info("recovery points reviewed", extra={"review": json_form(found)})
     return {"vault": found.vault, "findings": len(found.findings), "summary": found.summary}
 
 

@@ -1,14 +1,15 @@
 """What travels through the verification's state machine: the description of one restore."""
 
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, computed_field
+from recovery.json_form import json_form
 
 
-class RestoredInstance(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class RestoredInstance:
     """The instance that a restore has made."""
-
-    model_config = ConfigDict(frozen=True)
 
     identifier: str
     host: str
@@ -16,10 +17,9 @@ class RestoredInstance(BaseModel):
     engine_version: str
 
 
-class RestoreDescription(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class RestoreDescription:
     """One restore, as AWS knows it."""
-
-    model_config = ConfigDict(frozen=True)
 
     ours: bool
     restore_job_id: str | None = None
@@ -33,8 +33,7 @@ class RestoreDescription(BaseModel):
     manifest_key: str | None = None
     fenced: bool = False
 
-    @computed_field
     @property
-    def checkable(self) -> bool:
-        """Whether there is an instance to check."""
-        return self.instance is not None
+    def payload(self) -> dict[str, Any]:
+        """As the state machine carries it. It goes on to the checks where ``checkable``: there is an instance."""
+        return json_form(self) | {"checkable": self.instance is not None}

@@ -2,55 +2,76 @@
 
 import base64
 import hashlib
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
-from typing import Annotated, Any
-
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from typing import cast
 
 from recovery.device_backups.bucket import DeviceBucket, Link, StoredVersion
-from recovery.device_backups.keys import Kind, Owner, stamp_of
+from recovery.device_backups.keys import KINDS, Kind, Owner, stamp_of
 from recovery.device_backups.quota import DailyQuota
 from recovery.device_backups.refusals import RefusedError, shortened
 
 
-def _base64_of_32_bytes(value: str) -> str:
-    digest = base64.b64decode(value, validate=True)
-    if len(digest) != hashlib.sha256().digest_size or base64.b64encode(digest).decode() != value:
-        raise ValueError("expected the base64 of 32 bytes")
-    return value
-
-
-def _whole_number(value: object) -> object:
-    """JSON has one kind of number: 10.0 is an integer there, and to JSON Schema."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-class UploadRequest(BaseModel):
+@dataclass(frozen=True)
+class UploadRequest:
     """What a device says of the backup that it is about to upload. ``size`` is in bytes, ``sha256`` in base64."""
 
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
-
-    size: Annotated[int, BeforeValidator(_whole_number), Field(ge=1)]
-    sha256: Annotated[str, AfterValidator(_base64_of_32_bytes)]
+    size: int
+    sha256: str
     kind: Kind
 
     @classmethod
     def parse(cls, body: str) -> "UploadRequest":
         """The request in a JSON body. Raises :class:`RefusedError` that names every field that is wrong."""
         try:
-            return cls.model_validate_json(body)
-        except ValidationError as error:
-            found = "; ".join(_finding(dict(each)) for each in error.errors(include_url=False)[:5])
-            raise RefusedError(
-                HTTPStatus.BAD_REQUEST,
-                "bad-request",
-                "the body cannot be used",
-                expected='{"size": bytes, "sha256": base64 of 32 bytes, "kind": "auto" or "manual"} and no more',
-                found=shortened(found, 400),
-                do="Correct the fields that are named.",
-            ) from None
+            given: object = json.loads(body)
+        except (ValueError, RecursionError):
+            raise _refused(["body: expected JSON"]) from None
+        if not isinstance(given, dict):
+            raise _refused(["body: expected an object"])
+        values = cast("dict[str, object]", given)
+        wrong = [f"{name}: expected {what}" for name, (what, fits) in _FIELDS.items() if not fits(values.get(name))]
+        wrong += [f"{shortened(name)}: expected no such field" for name in values if name not in _FIELDS]
+        if wrong:
+            raise _refused(wrong)
+        # JSON has one kind of number: 10.0 is an integer there, and to JSON Schema.
+        return cls(int(cast(float, values["size"])), cast(str, values["sha256"]), cast(Kind, values["kind"]))
+
+
+def _is_size(value: object) -> bool:
+    whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
+    return whole and not isinstance(value, bool) and cast(float, value) >= 1
+
+
+def _is_base64_of_32_bytes(value: object) -> bool:
+    if not isinstance(value, str):
+        return False
+    try:
+        digest = base64.b64decode(value, validate=True)
+    except ValueError:
+        return False
+    return len(digest) == hashlib.sha256().digest_size and base64.b64encode(digest).decode() == value
+
+
+_FIELDS: dict[str, tuple[str, Callable[[object], bool]]] = {
+    "size": ("a whole number of bytes, at least 1", _is_size),
+    "sha256": ("the base64 of 32 bytes", _is_base64_of_32_bytes),
+    "kind": (" or ".join(KINDS), lambda value: value in KINDS),
+}
+
+
+def _refused(findings: Sequence[str]) -> RefusedError:
+    return RefusedError(
+        HTTPStatus.BAD_REQUEST,
+        "bad-request",
+        "the body cannot be used",
+        expected='{"size": bytes, "sha256": base64 of 32 bytes, "kind": "auto" or "manual"} and no more',
+        found=shortened("; ".join(findings[:5]), 400),
+        do="Correct the fields that are named.",
+    )
 
 
 @dataclass(frozen=True)
@@ -123,8 +144,3 @@ def _require_size(request: UploadRequest, max_bytes: int) -> None:
             found=f"{request.size} bytes",
             do="Keep this backup on the device, and tell us: no database of this app should come near.",
         )
-
-
-def _finding(error: dict[str, Any]) -> str:
-    where = ".".join(str(part) for part in error["loc"]) or "body"
-    return f"{shortened(where)}: {error['msg']}"

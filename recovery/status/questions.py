@@ -91,7 +91,7 @@ def automated_backup(rds: "RDSClient", names: Names) -> datetime | None:
 def snapshot(backup: "BackupClient", vault: str) -> datetime | None:
     """When the newest recovery point of the vault was taken that can be restored."""
     pages = backup.get_paginator("list_recovery_points_by_backup_vault").paginate(BackupVaultName=vault)
-    points = (RecoveryPoint.model_validate(each) for page in pages for each in page["RecoveryPoints"])
+    points = (RecoveryPoint.of(each) for page in pages for each in page["RecoveryPoints"])
     return max((point.creation_date for point in points if point.status in USABLE), default=None)
 
 

@@ -253,7 +253,7 @@ def test_creation_date_of_the_recovery_point_is_asked_for_when_the_job_does_not_
         {"BackupVaultName": "duskspendr-test", "RecoveryPointArn": POINT},
     )
     restore = describe_restore({"input": restore_event()}, context)
-    assert restore["recovery_point_created_at"] == "2026-01-01T00:00:00Z"
+    assert datetime.fromisoformat(restore["recovery_point_created_at"]) == created
     assert restore["manifest_key"] is None
 
 

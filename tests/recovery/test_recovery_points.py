@@ -1,7 +1,7 @@
 """Which recovery points a person has to look at."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -9,6 +9,7 @@ from recovery import objectives
 from recovery.recovery_points import Inventory, Job, RecoveryPoint, RestoredInstance, Review, review
 
 NOW = datetime(2026, 3, 9, 7, 0, tzinfo=UTC)
+JobKind = Literal["backup", "copy"]
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 
 
@@ -21,12 +22,14 @@ def point(status: str = "COMPLETED", *, age: timedelta = DAY, **more: Any) -> Re
         "CreationDate": NOW - age,
         "CalculatedLifecycle": {"DeleteAt": NOW - age + retention},
     }
-    return RecoveryPoint.model_validate(known | more)
+    return RecoveryPoint.of(known | more)
 
 
-def job(kind: str = "backup", state: str = "COMPLETED", *, age: timedelta = HOUR, **more: Any) -> Job:
+def job(
+    kind: Literal["backup", "copy"] = "backup", state: str = "COMPLETED", *, age: timedelta = HOUR, **more: Any
+) -> Job:
     identifier = {"BackupJobId": "job-1"} if kind == "backup" else {"CopyJobId": "job-1"}
-    return Job.model_validate({"Kind": kind, "State": state, "CreationDate": NOW - age} | identifier | more)
+    return Job.of(kind, {"State": state, "CreationDate": NOW - age} | identifier | more)
 
 
 def found(*points: RecoveryPoint, jobs: tuple[Job, ...] = (), instances: tuple[RestoredInstance, ...] = ()) -> Review:
@@ -99,7 +102,7 @@ def test_empty_vault_is_given_the_time_of_its_first_snapshot(age: timedelta, exp
 
 
 @pytest.mark.parametrize("kind", ["backup", "copy"])
-def test_job_that_runs_past_the_completion_window_is_stuck(kind: str) -> None:
+def test_job_that_runs_past_the_completion_window_is_stuck(kind: JobKind) -> None:
     assert kinds(found(jobs=(job(kind, "RUNNING", age=5 * HOUR),))) == ["stuck"]
     assert kinds(found(jobs=(job(kind, "RUNNING", age=3 * HOUR),))) == []
 

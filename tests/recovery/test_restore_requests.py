@@ -70,13 +70,18 @@ def test_direct_request():
 @pytest.mark.parametrize(
     ("request_", "finding"),
     [
-        ({}, "dbInstanceIdentifier: Field required"),
+        ({}, "dbInstanceIdentifier: expected a text that is not empty, found none"),
         ([1], "expected a JSON object, found list"),
         (None, "expected a JSON object, found NoneType"),
         ({"dbInstanceIdentifier": "x", "restoreStartedAt": "2026-01-04T06:00:00"}, "restoreStartedAt"),
         ({"dbInstanceIdentifier": "x", "restoreStartedAt": "2026-01-04T06:00:00Z", "disaster": 1}, "disaster"),
         ({"source": "aws.ec2", "detail": {}}, "expected an event Restore Job State Change of aws.backup"),
+        ({"dbInstanceIdentifier": "x", "restoreStartedAt": "yesterday"}, "restoreStartedAt: .* found 'yesterday'"),
+        ({"dbInstanceIdentifier": "x", "restoreStartedAt": 5}, "restoreStartedAt: .* found 5"),
+        ({"dbInstanceIdentifier": 1}, "dbInstanceIdentifier: .* found 1, restoreStartedAt: .* found none"),
         (event(restoreJobId=""), "restoreJobId"),
+        (event(sourceResourceArn=1), "sourceResourceArn: expected a text, found 1"),
+        (event() | {"detail": None}, "expected a JSON object as the event's detail, found NoneType"),
     ],
 )
 def test_anything_else_is_refused_by_name(request_: Any, finding: str):

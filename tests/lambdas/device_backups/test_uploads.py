@@ -158,6 +158,7 @@ GOOD = {"size": 10, "sha256": sha256(b""), "kind": "auto"}
     [
         ("", "body"),
         ("nonsense", "body"),
+        ("[" * 100_000, "body"),
         ("[]", "body"),
         ("{}", "size"),
         (GOOD | {"size": 0}, "size"),
@@ -172,6 +173,7 @@ GOOD = {"size": 10, "sha256": sha256(b""), "kind": "auto"}
         (GOOD | {"sha256": sha256(b"") + "\n"}, "sha256"),
         (GOOD | {"sha256": sha256(b"")[:-2] + "V="}, "sha256"),
         (GOOD | {"kind": "weekly"}, "kind"),
+        (GOOD | {"kind": ["auto"]}, "kind"),
         (GOOD | {"key": "auto-backups/other"}, "key"),
         (GOOD | {"x" * 10_000: 1}, "xxx"),
     ],
