@@ -147,6 +147,9 @@ CONNECTIONS_ALARM_PERCENT = 80
 TRANSACTION_ID_ALARM = 1_000_000_000
 # What a replica that stopped keeps back on the primary, as a share of its storage. RDS grows it at a tenth free.
 REPLICATION_SLOT_ALARM_FRACTION = 0.1
+# One part in so many of the storage is what a slot may keep back, before PostgreSQL gives it up rather than stop: the
+# alarm speaks long before. The number is our own.
+REPLICATION_SLOT_LIMIT_DIVISOR = 4
 # RDS grows the storage itself when a tenth is free: half of that means that growing has failed.
 FREE_STORAGE_ALARM_FRACTION = 0.05
 

@@ -15,6 +15,7 @@ from constructs import Construct
 from continuity.acknowledgement import acknowledge, acknowledge_expendable
 from continuity.deployment import Deployment
 from continuity.network import Subnets
+from recovery import objectives
 from recovery.names import (
     CA_CERTIFICATE,
     CLIENTS_RULE,
@@ -34,9 +35,22 @@ def engine() -> rds.IInstanceEngine:
 
 
 def parameter_group(scope: Construct, *, name: str | None = None) -> rds.ParameterGroup:
-    """Parameters of every instance of ours: connections without TLS are refused."""
+    """Parameters of every instance of ours: connections without TLS are refused, and no slot fills the storage.
+
+    A change of the description would replace the group.
+    """
+    megabytes = objectives.REPLICATION_SLOT_LIMIT_DIVISOR * 1024 * 1024
     return rds.ParameterGroup(
-        scope, "Parameters", engine=engine(), name=name, description="TLS is forced", parameters={"rds.force_ssl": "1"}
+        scope,
+        "Parameters",
+        engine=engine(),
+        name=name,
+        description="TLS is forced",
+        parameters={
+            "rds.force_ssl": "1",
+            # In MB, of the storage as it is now: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_ParamValuesRef.html
+            "max_slot_wal_keep_size": f"{{AllocatedStorage/{megabytes}}}",
+        },
     )
 
 

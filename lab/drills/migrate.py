@@ -34,7 +34,7 @@ from recovery.objectives import DATABASE as TIER
 PLANNED = replace(TIER, name="database, moved on purpose", rto=CUTOVER_PAUSE)
 
 WRITERS = 6
-USERS, TRANSACTIONS = 500, 40_000
+USERS, TRANSACTIONS = 500, 20_000
 # What the tests and the goal ask of the load, in acknowledged commits a second.
 GOAL_RATE = 500
 QUIET_SECONDS = 1.0
@@ -132,6 +132,7 @@ class MigrateDrill:
     def _survivors(self, ends: tuple[Cluster, Cluster], ledger: Ledger) -> list[Comparison]:
         """What each end holds: the one that serves at once, the other when it has followed."""
         with self.timeline.step("Compare the ledgers with both ends", LANE) as step:
+            repeat("status", *ends_of(*ends))
             found: list[Comparison] = []
             for cluster in ends:
                 with cluster.connect(DATABASE) as connection:

@@ -75,7 +75,15 @@ def _server_settings(source: Survey, target: Survey) -> Iterable[Finding]:
                 "set wal_level = logical and restart; on RDS rds.logical_replication = 1 in its parameter group, and"
                 " reboot",
             )
-        if found.number("max_slot_wal_keep_size") < 0:
+        limit = found.number("max_slot_wal_keep_size")
+        if limit >= 0:
+            yield Finding(
+                kind="slot limit",
+                weight="note",
+                found=f"the {end} keeps at most {size(limit * 1024 * 1024)} of WAL for a slot",
+                fix="`dr migrate status` says so from half of it on; past it the move begins anew",
+            )
+        else:
             yield _stops(
                 "slot limit",
                 f"the {end}'s max_slot_wal_keep_size is unlimited: a slot that nobody reads fills its disk",

@@ -2,11 +2,12 @@
 
 import time
 
-from psycopg.sql import SQL
+import psycopg
+from psycopg.sql import SQL, Composable
 from psycopg.sql import Literal as SqlLiteral
 from pydantic import BaseModel, ConfigDict
 
-from recovery.database import snapshot
+from recovery.database import Connection, snapshot
 from recovery.migration.ends import End, Ends
 from recovery.migration.findings import Finding, find
 from recovery.migration.survey import survey
@@ -60,16 +61,24 @@ def make_plan(ends: Ends) -> Plan:
 
 
 def _read_rate(source: End) -> float | None:
-    """Bytes a second at which the largest table was read here; None when there is nothing to read."""
+    """Bytes a second at which the largest table was read here; None when there is nothing that may be read."""
     largest = max((each for each in moved_tables(source.connection)), key=lambda each: each.bytes, default=None)
     if largest is None or not largest.bytes:
         return None
     blocks = max(1, min(largest.bytes, SAMPLE_BYTES) // 8192)
-    with source.again() as connection, snapshot(connection), connection.cursor() as cursor:
+    query = SQL("COPY (SELECT * FROM ONLY {} WHERE ctid < {}::tid) TO STDOUT").format(
+        largest.identifier, SqlLiteral(f"({blocks},0)")
+    )
+    with source.again() as connection:
+        try:
+            return _rate(connection, query)
+        except psycopg.errors.InsufficientPrivilege:  # which is a finding of its own
+            return None
+
+
+def _rate(connection: Connection, query: Composable) -> float | None:
+    with snapshot(connection), connection.cursor() as cursor:
         began, read = time.monotonic(), 0
-        query = SQL("COPY (SELECT * FROM ONLY {} WHERE ctid < {}::tid) TO STDOUT").format(
-            largest.identifier, SqlLiteral(f"({blocks},0)")
-        )
         with cursor.copy(query) as copy:
             for block in copy:
                 read += len(block)

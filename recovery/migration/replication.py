@@ -145,6 +145,17 @@ def subscription_of(end: End, migration: str) -> int | None:
     return found[0]["oid"] if found else None
 
 
+def wake(end: End, migration: str) -> None:
+    """Have a subscription that is enabled followed now, not when the server looks for it again.
+
+    A worker that dies while its server still waits for it to begin, as after a crash of the other one, may be forgotten
+    for the three minutes of the launcher's nap. Enabling what is enabled changes nothing, and wakes it.
+    """
+    name = slot_name(migration)
+    if rows(end.connection, "SELECT 1 FROM pg_subscription WHERE subname = %s AND subenabled", (name,)):
+        end.connection.execute(SQL("ALTER SUBSCRIPTION {} ENABLE").format(Identifier(name)))
+
+
 def unsubscribe(connection: Connection, migration: str) -> None:
     """Stop following, and leave the slot to :func:`drop_slots`: its server need not answer."""
     name = Identifier(slot_name(migration))

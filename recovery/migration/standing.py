@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict
 
 from recovery.database import Row, row, rows
 from recovery.migration.ends import Ends
-from recovery.migration.replication import as_like, slot_name, subscription_of
+from recovery.migration.replication import as_like, slot_name, subscription_of, wake
 from recovery.migration.state import Migration, require_migration
 from recovery.migration.tables import moved_tables
 
@@ -99,7 +99,7 @@ def standing(ends: Ends) -> Standing:
     migration = require_migration(ends)
     subscription = subscription_of(ends.target, migration.key)
     slots = [_slot(each) for each in rows(ends.source.connection, _SLOTS, ([f"%\\_{as_like(migration.key)}"],))]
-    worker = _works(ends, subscription) if subscription else False
+    worker = _works(ends, subscription, migration.key) if subscription else False
     errors = rows(ends.target.connection, _ERRORS, (subscription,)) if ends.target.major > 14 and subscription else []
     number = int(errors[0]["errors"]) if errors else 0
     return Standing(
@@ -113,11 +113,12 @@ def standing(ends: Ends) -> Standing:
     )
 
 
-def _works(ends: Ends, subscription: int) -> bool:
+def _works(ends: Ends, subscription: int, migration: str) -> bool:
     """Whether the worker runs; one that just lost its connection is given the time to begin anew."""
     for _ in range(WORKER_LOOKS):
         if row(ends.target.connection, _WORKER, (subscription,))["workers"]:
             return True
+        wake(ends.target, migration)
         time.sleep(WORKER_LOOK_SECONDS)
     return False
 

@@ -50,11 +50,17 @@ def test_automated_backups_are_replicated_under_a_key_of_the_recovery_region(ass
     assert "RecoveryKeysDatabaseKey" in text_of(instance["AutomaticBackupReplicationKmsKeyId"])
 
 
+def test_a_replication_slot_keeps_back_a_quarter_of_the_storage_at_most(assembly: Assembly) -> None:
+    parameters = assembly.only("Database", "AWS::RDS::DBParameterGroup")
+    assert parameters["Parameters"]["max_slot_wal_keep_size"] == "{AllocatedStorage/4194304}"
+    assert objectives.REPLICATION_SLOT_ALARM_FRACTION < 1 / objectives.REPLICATION_SLOT_LIMIT_DIVISOR
+
+
 def test_connections_sign_in_with_iam_over_tls(assembly: Assembly) -> None:
     instance = assembly.only("Database", "AWS::RDS::DBInstance")
     parameters = assembly.only("Database", "AWS::RDS::DBParameterGroup")
     assert instance["EnableIAMDatabaseAuthentication"] is True
-    assert parameters["Parameters"] == {"rds.force_ssl": "1"}
+    assert parameters["Parameters"]["rds.force_ssl"] == "1"
     assert instance["CACertificateIdentifier"] == "rds-ca-rsa2048-g1"
     assert instance["PubliclyAccessible"] is False
 

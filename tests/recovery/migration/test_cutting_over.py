@@ -7,9 +7,11 @@ import time
 import psycopg
 import pytest
 
+from lab.moving import MovingPair
 from recovery.migration.aborting import abort
 from recovery.migration.cutting_over import cut_over
 from recovery.migration.sequences import HEADROOM
+from recovery.migration.standing import standing
 from recovery.migration.verifying import verify
 from recovery.refusal import RefusedError
 from tests.recovery.migration.conftest import Databases
@@ -138,3 +140,26 @@ def test_a_cutover_whose_tool_is_killed_in_the_freeze_thaws_by_itself(app: Datab
     assert moved(app, verify).same
     moved(app, abort)
     assert (schema_of(app.source), app.on_source(LEFT)) == before
+
+
+def test_an_old_database_that_gave_up_following_is_woken_once_the_new_one_answers(
+    pair: MovingPair, app: Databases
+) -> None:
+    started(app)
+    assert moved(app, verify).same
+    assert cut(app).done
+    attempts = [0]
+    pair.target.kill()
+    try:
+        # Whoever tries so often soon misses that a worker died, and naps for three minutes.
+        app.defy(app.source, "ALTER SYSTEM SET wal_retrieve_retry_interval = '1ms'")
+        app.defy(app.source, "SELECT pg_reload_conf()")
+        for _ in range(40):
+            time.sleep(0.5)
+            attempts.append(pair.source.log.read_text().count("apply worker for subscription"))
+            if attempts[-1] == attempts[-2]:
+                break
+    finally:
+        app.defy(app.source, "ALTER SYSTEM RESET wal_retrieve_retry_interval")
+        pair.target.start()
+    assert moved(swapped(app), standing).worker

@@ -128,6 +128,12 @@ def test_what_stops_the_move_between_two_servers(
     assert kind in {each.kind for each in found if each.weight == "stops"}
 
 
+def test_the_limit_of_a_slot_is_told_of_both_ends(databases: Databases) -> None:
+    with open_ends(databases.source, databases.target) as ends:
+        found = [each.found for each in make_plan(ends).findings if each.kind == "slot limit"]
+    assert found == [f"the {end} keeps at most 2.0 GiB of WAL for a slot" for end in ("source", "target")]
+
+
 @pytest.mark.parametrize("change", [{"collate": "de_DE.UTF-8"}, {"collation_version": "153.14"}])
 def test_other_rules_of_sorting_harm(surveys: tuple[Survey, Survey], change: dict[str, object]) -> None:
     found = find(surveys[0], changed(surveys[1], change), TOOLS)
