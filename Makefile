@@ -59,7 +59,7 @@ bench-device: install ## whole device backups, against sqlite3 .backup | zstd | 
 bench-failover: install ## what the failover machine costs above a bare promotion, step by step, in the lab
 	@$(BIN)/python -m benchmarks.failover --out docs/benchmarks/failover.md
 
-bench-synth: install ## synthesis against an empty app and one in JavaScript; sizes and imports of the functions
+bench-synth: install ## synthesis against an empty app and one in TypeScript; sizes and imports of the functions
 	@$(BIN)/python -m benchmarks.synth --out docs/benchmarks/synth.md
 
 bench-migrate: install ## moving a live database, against pg_dump and pg_restore; and the pause of twenty cutovers

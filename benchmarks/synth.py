@@ -3,16 +3,19 @@
     python -m benchmarks.synth --out docs/benchmarks/synth.md
 
 Everything is a process of its own, and processor time is what counts: it hardly depends on what else the machine does.
-The rival in JavaScript runs on the very aws-cdk-lib that the Python package carries, unpacked into build/.
+The rival in TypeScript is type-checked, and runs on the very aws-cdk-lib that the Python package carries, unpacked into
+build/. What it makes is held against ours, type by type in every stack: another number of resources ends the benchmark.
 """
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -26,10 +29,11 @@ import typer
 from rich.console import Console
 
 from benchmarks.measure import MIB, machine
-from benchmarks.synth_page import BARE, EMPTY, IMPORTS_PYTHON, OURS, OURS_UNCHECKED, RIVAL, render
+from benchmarks.synth_page import BARE, EMPTY, GUARDS, IMPORTS_PYTHON, OURS, OURS_UNCHECKED, RIVAL, render
 
 ROOT = Path(__file__).parents[1]
-RIVAL_FILE = Path(__file__).with_name("synth_rival.cjs")
+RIVAL_FILE = Path(__file__).with_name("synth_rival.mts")
+RIVAL_ROOM = ROOT / "build" / "synth-rival"
 RIVAL_PACKAGES = {
     "aws_cdk": "aws-cdk-lib",
     "aws_cdk.cloud_assembly_schema": "@aws-cdk/cloud-assembly-schema",
@@ -83,6 +87,7 @@ def main(
         folder = Path(name)
         facts["contenders"], assembly = race(folder, runs)
         facts["resources"], facts["stacks"] = _count(assembly)
+        facts["calls"] = _calls(folder / "calls")
         facts["assets"] = _assets(assembly)
         facts["imports"] = imports(assembly, runs, python)
     facts["load_after"] = round(os.getloadavg()[0], 1)
@@ -95,9 +100,8 @@ def main(
 def race(folder: Path, runs: int) -> tuple[dict[str, Any], Path]:
     """Every contender ``runs`` times, taking turns; and an assembly of ours."""
     status = Console(stderr=True)
-    context = json.dumps(json.loads((ROOT / "cdk.json").read_text())["context"])
-    shared = {**os.environ, "CDK_CONTEXT_JSON": context}
-    shared["NODE_PATH"] = str(_rival_packages())
+    shared = _shared()
+    rival = _rival()
     assembly = folder / "ours"
     Runs().add(
         [sys.executable, "app.py"], shared | {"CDK_OUTDIR": str(assembly)}
@@ -106,7 +110,8 @@ def race(folder: Path, runs: int) -> tuple[dict[str, Any], Path]:
         OURS: (lambda _: [sys.executable, "app.py"], {}),
         OURS_UNCHECKED: (lambda _: [sys.executable, "app.py"], {"CDK_VALIDATION": "false"}),
         EMPTY: (lambda _: [sys.executable, "-c", _EMPTY], {}),
-        RIVAL: (lambda to: [_node(), RIVAL_FILE, assembly, to], {"CDK_VALIDATION": "false"}),
+        GUARDS: (lambda _: [Path(sys.executable).with_name("dr"), "guard", assembly], {}),
+        RIVAL: (lambda to: [_node(), rival, assembly, to], {"CDK_VALIDATION": "false"}),
     }
     taken = {name: Runs() for name in contenders}
     for run in range(runs):
@@ -114,6 +119,8 @@ def race(folder: Path, runs: int) -> tuple[dict[str, Any], Path]:
             status.print(f"run {run + 1} of {runs}: {name}")
             to = folder / f"{run}-{number}"
             taken[name].add(command(to), shared | {"CDK_OUTDIR": str(to)} | variables)
+            if name == RIVAL and _types(to) != _types(assembly):
+                raise RuntimeError("expected of the rival the resources of ours, found others: see synth_rival.mts")
     results = {
         name: {
             "seconds": each.seconds,
@@ -126,12 +133,24 @@ def race(folder: Path, runs: int) -> tuple[dict[str, Any], Path]:
     return results, assembly
 
 
+def _calls(to: Path) -> dict[str, Any]:
+    variables = _shared() | {"CDK_OUTDIR": str(to)}
+    told = Runs().add([sys.executable, "-m", "benchmarks.jsii_calls"], variables)
+    return json.loads(told.splitlines()[-1])
+
+
+def _shared() -> dict[str, str]:
+    context = json.loads((ROOT / "cdk.json").read_text())["context"]
+    return {**os.environ, "CDK_CONTEXT_JSON": json.dumps(context)}
+
+
 def _node() -> Path:
     return Path(sys.executable).with_name("node")
 
 
-def _rival_packages() -> Path:
-    modules = ROOT / "build" / "synth-rival" / "node_modules"
+def _rival() -> Path:
+    """The rival beside its packages, its types checked."""
+    modules = RIVAL_ROOM / "node_modules"
     for python, name in RIVAL_PACKAGES.items():
         spec = find_spec(python)
         if spec is None or spec.origin is None:
@@ -143,16 +162,30 @@ def _rival_packages() -> Path:
             with tarfile.open(archive) as packed:
                 packed.extractall(unpacked, filter="data")
             (unpacked / "package").rename(modules / name)
-    return modules
+    told = subprocess.run(
+        [_node(), ROOT / "node_modules" / "typescript" / "bin" / "tsc", "-p", RIVAL_FILE.parent],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if told.returncode:
+        raise RuntimeError(f"expected a rival without errors of type, found {told.stdout}")
+    return Path(shutil.copy(RIVAL_FILE, RIVAL_ROOM))
 
 
-def _templates(assembly: Path) -> list[dict[str, Any]]:
-    return [json.loads(file.read_text()) for file in assembly.glob("assembly-*/*.template.json")]
+def _types(assembly: Path) -> dict[str, Counter[str]]:
+    """How many resources of each type each stack's template holds."""
+    return {
+        file.relative_to(assembly).as_posix(): Counter(
+            resource["Type"] for resource in json.loads(file.read_text())["Resources"].values()
+        )
+        for file in assembly.glob("assembly-*/*.template.json")
+    }
 
 
 def _count(assembly: Path) -> tuple[int, int]:
-    templates = _templates(assembly)
-    return sum(len(template["Resources"]) for template in templates), len(templates)
+    types = _types(assembly)
+    return sum(each.total() for each in types.values()), len(types)
 
 
 def _assets(assembly: Path) -> dict[str, Any]:

@@ -2,11 +2,11 @@
 
 from typing import cast
 
-from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
 from continuity.deployment import Deployment
+from continuity.interfaces import seconds
 from recovery.alarms.describing import described
 from recovery.alarms.model import Alarm, Mode
 from recovery.alarms.values import Values, fill
@@ -40,7 +40,7 @@ def alarm(scope: Construct, row: Alarm, *, deployment: Deployment, values: Value
             metric_name=row.metric.name,
             dimensions_map={name: fill(value, values) for name, value in row.metric.dimensions},
             statistic=row.metric.statistic,
-            period=Duration.seconds(int(row.metric.period.total_seconds())),
+            period=seconds(int(row.metric.period.total_seconds())),
         ),
         threshold=row.limit * share,
         comparison_operator=(

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from functools import cache
 
 from aws_cdk import aws_events as events
 from aws_cdk import aws_sns as sns
@@ -41,12 +42,17 @@ class Announcements(Construct):
                 targets=[
                     publish(
                         topic,
-                        {"signal": event.subject}
-                        | {field: events.EventField.from_path(f"$.{field}") for field in _FIELDS},
+                        {"signal": event.subject} | {field: _of_event(field) for field in _FIELDS},
                         lost_events=lost_events,
                     )
                 ],
             )
+
+
+@cache
+def _of_event(field: str) -> str:
+    """A field of the event; once each, for each is a call of the CDK."""
+    return events.EventField.from_path(f"$.{field}")
 
 
 def _pattern(event: Event, values: Values) -> events.EventPattern:

@@ -10,7 +10,6 @@ from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_elasticloadbalancingv2 as elb
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_route53 as route53
 from aws_cdk import aws_route53_targets as route53_targets
@@ -21,6 +20,7 @@ from continuity.acknowledgement import acknowledge
 from continuity.alarms import alarm
 from continuity.buckets import log_bucket
 from continuity.deployment import Deployment
+from continuity.interfaces import allow
 from continuity.network import Subnets
 from continuity.postgres import DatabaseConnection
 from recovery.alarms import ALARMS, values_of
@@ -260,6 +260,4 @@ class ApiService(Construct):
 
 def _allow_decryption(task: ecs.FargateTaskDefinition, key_arn: str) -> None:
     """May decrypt the credentials. Said here and not in the key's policy, which lies in a stack deployed before."""
-    task.obtain_execution_role().add_to_principal_policy(
-        iam.PolicyStatement(actions=["kms:Decrypt"], resources=[key_arn])
-    )
+    allow(task.obtain_execution_role(), ["kms:Decrypt"], [key_arn])

@@ -11,6 +11,7 @@ from constructs import Construct
 
 from continuity.acknowledgement import acknowledge, acknowledge_expendable
 from continuity.deployment import Deployment
+from continuity.interfaces import allow
 from continuity.keys import encryption_key
 from recovery import objectives
 
@@ -57,23 +58,11 @@ class EvidenceStore:
 
     def grant_list(self, role: iam.IRole, folder: Folder) -> None:
         """May see what there is in ``folder``."""
-        role.add_to_principal_policy(
-            iam.PolicyStatement(
-                actions=["s3:ListBucket"],
-                resources=[f"arn:aws:s3:::{self.bucket_name}"],
-                conditions={"StringLike": {"s3:prefix": f"{folder}/*"}},
-            )
-        )
+        self._grant_listing(role, folder, "s3:ListBucket")
 
     def grant_versions(self, role: iam.IRole, folder: Folder) -> None:
         """May see what was written again or deleted in ``folder``."""
-        role.add_to_principal_policy(
-            iam.PolicyStatement(
-                actions=["s3:ListBucketVersions"],
-                resources=[f"arn:aws:s3:::{self.bucket_name}"],
-                conditions={"StringLike": {"s3:prefix": f"{folder}/*"}},
-            )
-        )
+        self._grant_listing(role, folder, "s3:ListBucketVersions")
 
     def grant_read(self, role: iam.IRole, folder: Folder) -> None:
         """May read what lies in ``folder``."""
@@ -83,10 +72,14 @@ class EvidenceStore:
         """May add to ``folder``; the lock keeps what is there."""
         self._grant(role, folder, objects=["s3:PutObject"], key=["kms:GenerateDataKey"])
 
+    def _grant_listing(self, role: iam.IRole, folder: Folder, action: str) -> None:
+        here = {"StringLike": {"s3:prefix": f"{folder}/*"}}
+        allow(role, [action], [f"arn:aws:s3:::{self.bucket_name}"], conditions=here)
+
     def _grant(self, role: iam.IRole, folder: str, *, objects: Sequence[str], key: Sequence[str]) -> None:
         objects_arn = f"arn:aws:s3:::{self.bucket_name}/{folder}/*"
-        role.add_to_principal_policy(iam.PolicyStatement(actions=objects, resources=[objects_arn]))
-        role.add_to_principal_policy(iam.PolicyStatement(actions=key, resources=[self.key_arn]))
+        allow(role, objects, [objects_arn])
+        allow(role, key, [self.key_arn])
         acknowledge(
             role, {f"IAM5[Resource::{objects_arn}]": "Object names hold times and job ids: only the folder is known."}
         )

@@ -10,6 +10,7 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
 from continuity.deployment import Deployment
+from continuity.interfaces import seconds
 from continuity.signals import own_metric
 from recovery import objectives
 from recovery.alarms import backups, database, devices, guarding, proofs, service, watch
@@ -162,7 +163,7 @@ class ContinuityDashboard(Construct):
             metric_name=series.name,
             dimensions_map={name: fill(value, self._values) for name, value in series.dimensions},
             statistic=series.statistic,
-            period=Duration.seconds(int(series.period.total_seconds())),
+            period=seconds(int(series.period.total_seconds())),
         )
 
     def _limit(self, row: Alarm) -> float:

@@ -9,7 +9,6 @@ from aws_cdk import ArnFormat, CfnOutput, Duration, Stack
 from aws_cdk import aws_apigatewayv2 as apigateway
 from aws_cdk import aws_apigatewayv2_authorizers as authorizers
 from aws_cdk import aws_dynamodb as dynamodb
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
@@ -17,7 +16,7 @@ from continuity.acknowledgement import acknowledge, acknowledge_expendable, ackn
 from continuity.deployment import Deployment
 from continuity.device_bucket import DeviceBucketAccess
 from continuity.function import PythonFunction
-from continuity.interfaces import route_to
+from continuity.interfaces import allow, route_to
 from continuity.sign_in import SignIn
 from recovery.device_backups.quota import COUNTER_KEY, EXPIRY_ATTRIBUTE
 
@@ -113,9 +112,7 @@ class DeviceWrites(Construct):
             bucket=["s3:ListBucket"],
             key=["kms:Decrypt", "kms:GenerateDataKey"],
         )
-        begins.execution_role.add_to_principal_policy(
-            iam.PolicyStatement(actions=["dynamodb:UpdateItem"], resources=[quota.table_arn])
-        )
+        allow(begins.execution_role, ["dynamodb:UpdateItem"], [quota.table_arn])
         deletes = _function(
             self,
             "Delete",

@@ -12,6 +12,7 @@ from constructs import Construct
 from continuity.acknowledgement import acknowledge, acknowledge_expendable
 from continuity.buckets import ABORT_UPLOADS_AFTER
 from continuity.deployment import Deployment
+from continuity.interfaces import allow
 from recovery import objectives
 from recovery.device_backups.keys import PREFIXES
 
@@ -39,7 +40,7 @@ class DeviceBucketAccess:
             (key, [self.key_arn] if self.key_arn else []),
         ):
             if actions:
-                role.add_to_principal_policy(iam.PolicyStatement(actions=list(actions), resources=resources))
+                allow(role, actions, resources)
         if objects:
             acknowledge(
                 role,

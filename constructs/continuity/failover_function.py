@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from aws_cdk import Duration
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sns as sns
 from constructs import Construct
@@ -12,6 +11,7 @@ from continuity.api_service import PublicName
 from continuity.buckets import EvidenceStore
 from continuity.deployment import Deployment
 from continuity.function import PythonFunction
+from continuity.interfaces import allow
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +62,7 @@ def step_function(
     for folder in ("manifests", "parts"):
         evidence.grant_list(role, folder)
         evidence.grant_read(role, folder)
-    _allow(
+    allow(
         role,
         ["lambda:InvokeFunction"],
         [
@@ -71,16 +71,12 @@ def step_function(
             for name in (names.guard_name, names.promoted_check_name)
         ],
     )
-    _allow(role, ["sns:Publish"], [alarms.topic.topic_arn])
-    _allow(role, ["kms:GenerateDataKey", "kms:Decrypt"], [alarms.key.key_arn])
+    allow(role, ["sns:Publish"], [alarms.topic.topic_arn])
+    allow(role, ["kms:GenerateDataKey", "kms:Decrypt"], [alarms.key.key_arn])
     if public_name is not None:
-        _allow(
+        allow(
             role,
             ["route53:ListResourceRecordSets", "route53:ChangeResourceRecordSets"],
             [f"arn:aws:route53:::hostedzone/{public_name.zone_id}"],
         )
     return function
-
-
-def _allow(role: iam.IRole, actions: list[str], resources: list[str]) -> None:
-    role.add_to_principal_policy(iam.PolicyStatement(actions=actions, resources=resources))

@@ -15,7 +15,7 @@ from continuity.api_service import Scale
 from continuity.buckets import EvidenceStore
 from continuity.deployment import Deployment
 from continuity.function import PythonFunction
-from continuity.interfaces import invoke
+from continuity.interfaces import allow, invoke
 from continuity.postgres import DatabaseConnection, database_environment
 from continuity.pulse import VERIFIER_USER
 from recovery import objectives
@@ -179,9 +179,7 @@ class Guard(Construct):
     def _allow(
         self, actions: Sequence[str], resources: Sequence[str], *, conditions: dict[str, dict[str, str]] | None = None
     ) -> None:
-        self.function.execution_role.add_to_principal_policy(
-            iam.PolicyStatement(actions=list(actions), resources=list(resources), conditions=conditions)
-        )
+        allow(self.function.execution_role, actions, resources, conditions=conditions)
 
     def _arn(self, service: str, resource: str) -> str:
         return f"arn:aws:{service}:{self._region}:{self._deployment.names.account}:{resource}"

@@ -3,13 +3,13 @@
 from typing import cast
 
 from aws_cdk import CustomResource, Duration
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from continuity.acknowledgement import acknowledge, acknowledge_expendable
 from continuity.deployment import Deployment
 from continuity.function import PythonFunction
+from continuity.interfaces import allow
 
 
 def encryption_key(
@@ -59,14 +59,13 @@ class RecoveryKeys(Construct):
             self._function.execution_role,
             {f"IAM5[Resource::{keys}]": "Key ids are what it looks for; the condition admits our aliases only."},
         )
-        self._function.execution_role.add_to_principal_policy(
-            iam.PolicyStatement(
-                actions=["kms:DescribeKey"],
-                resources=[keys],
-                conditions={
-                    "ForAnyValue:StringLike": {"kms:ResourceAliases": names.recovery_key_alias("*")},
-                },
-            )
+        allow(
+            self._function.execution_role,
+            ["kms:DescribeKey"],
+            [keys],
+            conditions={
+                "ForAnyValue:StringLike": {"kms:ResourceAliases": names.recovery_key_alias("*")},
+            },
         )
 
     def arn(self, purpose: str) -> str:

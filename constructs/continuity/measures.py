@@ -5,14 +5,13 @@ from collections.abc import Sequence
 
 from aws_cdk import Duration, Stack
 from aws_cdk import aws_events as events
-from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from continuity.acknowledgement import acknowledge
 from continuity.buckets import EvidenceStore
 from continuity.deployment import Deployment
 from continuity.function import PythonFunction
-from continuity.interfaces import invoke
+from continuity.interfaces import allow, invoke
 from continuity.postgres import DatabaseConnection
 from continuity.pulse import VERIFIER_USER
 from recovery import objectives
@@ -75,7 +74,7 @@ class RegionMeasures(Construct):
                 ],
             ),
         ):
-            _allow(function.execution_role, actions, resources)
+            allow(function.execution_role, actions, resources)
         acknowledge(
             function.execution_role,
             {f"IAM5[Resource::{backups}]": "RDS names automated backups itself, by ids that nobody can know before."},
@@ -149,7 +148,3 @@ class ReplicaMeasure(Construct):
             schedule=events.Schedule.rate(interval),
             targets=[invoke(function, retries=0, max_age=interval)],
         )
-
-
-def _allow(role: iam.IRole, actions: Sequence[str], resources: Sequence[str]) -> None:
-    role.add_to_principal_policy(iam.PolicyStatement(actions=list(actions), resources=list(resources)))

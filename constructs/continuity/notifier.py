@@ -6,7 +6,6 @@ from typing import cast
 
 from aws_cdk import Duration, Stack
 from aws_cdk import aws_events as events
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_secretsmanager as secretsmanager
@@ -19,7 +18,7 @@ from continuity.acknowledgement import acknowledge, acknowledge_expendable, ackn
 from continuity.alarm_topic import PUBLISHERS, alarm_key, encrypted_topic
 from continuity.deployment import Deployment
 from continuity.function import PythonFunction
-from continuity.interfaces import invoke, keep_failures
+from continuity.interfaces import allow, invoke, keep_failures
 from continuity.lost_events import lost_events_queue
 from recovery import objectives
 from recovery.names import METRIC_NAMESPACE
@@ -131,7 +130,7 @@ class Notifier(Construct):
             (["secretsmanager:GetSecretValue"], self._routing_key.ref),
             (["cloudwatch:DescribeAlarms"], alarms),
         ):
-            role.add_to_principal_policy(iam.PolicyStatement(actions=actions, resources=[resource]))
+            allow(role, actions, [resource])
         role.add_to_principal_policy(
             iam.PolicyStatement(
                 actions=["cloudwatch:PutMetricData"],

@@ -14,6 +14,7 @@ from constructs import Construct
 
 from continuity.acknowledgement import acknowledge, acknowledge_expendable
 from continuity.deployment import Deployment
+from continuity.interfaces import allow
 from continuity.network import Subnets
 from recovery import objectives
 from recovery.names import (
@@ -76,7 +77,7 @@ class DatabaseConnection:
         """May sign in with IAM as ``user``, to whichever instance has the name."""
         stack = Stack.of(role)
         resource = f"arn:aws:rds-db:{stack.region}:{stack.account}:dbuser:*/{user}"
-        role.add_to_principal_policy(iam.PolicyStatement(actions=["rds-db:connect"], resources=[resource]))
+        allow(role, ["rds-db:connect"], [resource])
         acknowledge(role, {f"IAM5[Resource::{resource}]": RESOURCE_ID_REASON})
 
 

@@ -9,7 +9,7 @@ from constructs import Construct
 from continuity.acknowledgement import acknowledge
 from continuity.deployment import Deployment
 from continuity.function import PythonFunction
-from continuity.interfaces import start
+from continuity.interfaces import allow, start
 from continuity.state_machines import invoke_step, state_machine
 from recovery import objectives
 
@@ -57,11 +57,11 @@ class RecoveryPointWatch(Construct):
         stack = Stack.of(self)
         of_the_vault = ["backup:DescribeBackupVault", "backup:ListRecoveryPointsByBackupVault"]
         vault = f"arn:aws:backup:{stack.region}:{stack.account}:backup-vault:{vault_name}"
-        role.add_to_principal_policy(iam.PolicyStatement(actions=of_the_vault, resources=[vault]))
+        allow(role, of_the_vault, [vault])
         jobs = ["backup:ListBackupJobs", "backup:ListCopyJobs"]
-        role.add_to_principal_policy(iam.PolicyStatement(actions=jobs, resources=["*"]))
+        allow(role, jobs, ["*"])
         instances = f"arn:aws:rds:{stack.region}:{stack.account}:db:*"
-        role.add_to_principal_policy(iam.PolicyStatement(actions=["rds:DescribeDBInstances"], resources=[instances]))
+        allow(role, ["rds:DescribeDBInstances"], [instances])
         acknowledge(
             role,
             {

@@ -1,12 +1,11 @@
 """Replication of a bucket to the recovery region, deletions excepted."""
 
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from continuity.acknowledgement import acknowledge
-from continuity.interfaces import service_role
+from continuity.interfaces import allow, service_role
 from recovery.names import DEVICE_REPLICATION_RULE
 from recovery.objectives import DEVICE_REPLICATION_TIME
 
@@ -40,7 +39,7 @@ def replicate(
         (["kms:Decrypt"], source_key.key_arn),
         (["kms:Encrypt"], destination_key_arn),
     ):
-        role.add_to_principal_policy(iam.PolicyStatement(actions=actions, resources=[resource]))
+        allow(role, actions, [resource])
     minutes = {"minutes": REPLICATION_MINUTES}
     bucket = source.node.default_child
     assert isinstance(bucket, s3.CfnBucket)  # noqa: S101 - the L2's own resource

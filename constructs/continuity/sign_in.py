@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 from aws_cdk import CustomResource, Duration
 from aws_cdk import aws_cognito as cognito
-from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from continuity.acknowledgement import acknowledge, acknowledge_expendable
 from continuity.deployment import Deployment
 from continuity.function import PythonFunction
+from continuity.interfaces import allow
 
 # Where the client listens for the redirect, on its own machine only (RFC 8252, 7.3). Cognito takes redirects to exactly
 # the registered addresses, so the ports are fixed; three, should one be taken.
@@ -109,7 +109,7 @@ class FoundUserPool(Construct):
             ("cognito-idp:DescribeUserPoolDomain", "*"),
             ("cognito-idp:ListUserPoolClients", pools),
         ):
-            function.execution_role.add_to_principal_policy(iam.PolicyStatement(actions=[action], resources=[resource]))
+            allow(function.execution_role, [action], [resource])
         acknowledge(
             function.execution_role,
             {

@@ -13,6 +13,7 @@ from constructs import Construct
 from continuity.acknowledgement import acknowledge
 from continuity.deployment import Deployment
 from continuity.function import PythonFunction
+from continuity.interfaces import seconds
 
 # What no repetition cures: a question that cannot be read, or to which there is nothing to say.
 HOPELESS = [
@@ -33,7 +34,7 @@ TIME_OUTS = ["States.Timeout", "Sandbox.Timedout"]
 TIME_OUT_RETRIES = 1
 # A step that waits looks for a while itself, and is asked again after this pause until its patience is over.
 NOT_YET = ["NotYetError"]
-PAUSE = Duration.seconds(5)
+PAUSE = seconds(5)
 # Everything else may pass: throttling, a fault of a service, a connection that broke. Over 5 s, 10 s, ... 80 s.
 RETRIES = 5
 # The events that one attempt adds to an execution's history: scheduled, started, and how it ended.
@@ -67,16 +68,14 @@ def invoke_step(
         payload_response_only=True,
         result_path=result_path,
         retry_on_service_exceptions=False,
-        task_timeout=sfn.Timeout.duration(timeout.plus(Duration.seconds(30))),
+        task_timeout=sfn.Timeout.duration(timeout.plus(seconds(30))),
     )
     task.add_retry(errors=HOPELESS, max_attempts=0)
     if patience is not None:
         attempts = int(patience.to_seconds() // PAUSE.to_seconds())
         task.add_retry(errors=NOT_YET, interval=PAUSE, max_attempts=attempts, backoff_rate=1)
-    task.add_retry(errors=TIME_OUTS, interval=Duration.seconds(5), max_attempts=TIME_OUT_RETRIES)
-    task.add_retry(
-        interval=Duration.seconds(5), max_attempts=RETRIES, backoff_rate=2, jitter_strategy=sfn.JitterType.FULL
-    )
+    task.add_retry(errors=TIME_OUTS, interval=seconds(5), max_attempts=TIME_OUT_RETRIES)
+    task.add_retry(interval=seconds(5), max_attempts=RETRIES, backoff_rate=2, jitter_strategy=sfn.JitterType.FULL)
     return task
 
 

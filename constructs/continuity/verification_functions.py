@@ -10,6 +10,7 @@ from continuity.acknowledgement import acknowledge
 from continuity.buckets import EvidenceStore
 from continuity.deployment import Deployment
 from continuity.function import PythonFunction
+from continuity.interfaces import allow
 from continuity.postgres import database_environment
 from continuity.pulse import VERIFIER_USER
 from continuity.restore_testing import RestoreTarget
@@ -145,5 +146,5 @@ def _allow_on_restore_jobs(role: iam.IRole, *actions: str) -> None:
 
 
 def _allow(role: iam.IRole, actions: list[str], resource: str, reason: str) -> None:
-    role.add_to_principal_policy(iam.PolicyStatement(actions=actions, resources=[resource]))
+    allow(role, actions, [resource])
     acknowledge(role, {f"IAM5[Resource::{resource}]": reason})
