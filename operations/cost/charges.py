@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from operations.cost.assembly import Resource
 from operations.cost.prices import PriceTable
-from operations.cost.protection import DEVICE_COPIES, REPLICA
+from operations.cost.protection import DEVICE_COPIES, REPLICA, SERVICE, TASKS, protection_of
 
 MIB_IN_GIB = Decimal(1024)
 
@@ -103,15 +103,26 @@ def load_balancer(resource: Resource, of: Deployment) -> Iterator[Charge]:
 
 
 def tasks(resource: Resource, of: Deployment) -> Iterator[Charge]:
-    """From the fewest to the most tasks that scaling allows."""
+    """From the fewest to the most tasks that scaling allows. Where the application serves, what is beyond one of the
+    fewest is there to survive the loss of a task; the rest is load.
+    """
     (task,) = of.beside(resource, "AWS::ECS::TaskDefinition")
     (target,) = of.beside(resource, "AWS::ApplicationAutoScaling::ScalableTarget")
     fewest, most = target.number("MinCapacity", 0), target.number("MaxCapacity", 0)
     arm = "ARM " if task.properties.get("RuntimePlatform", {}).get("CpuArchitecture") == "ARM64" else ""
     for unit, size in (("vCPU", task.number("Cpu", 0)), ("GiB", task.number("Memory", 0))):
         each = size / MIB_IN_GIB * of.hours
-        what = f"{fewest} to {most} tasks' {unit}"
-        yield Charge(what=what, price=f"Fargate {arm}{unit}", low=each * fewest, high=each * most)
+        spare = fewest - 1 if protection_of(resource.stack, resource.logical_id, resource.type) == SERVICE else 0
+        what, price = f"{fewest - spare} to {most - spare} tasks' {unit}", f"Fargate {arm}{unit}"
+        yield Charge(what=what, price=price, low=each * (fewest - spare), high=each * (most - spare))
+        if spare:
+            yield Charge(
+                what=f"{spare} more tasks' {unit}",
+                price=price,
+                low=each * spare,
+                high=each * spare,
+                protection=TASKS,
+            )
 
 
 def cluster(resource: Resource, of: Deployment) -> Iterator[Charge]:

@@ -2,6 +2,7 @@
 
 SERVICE = "the service itself"
 STANDBY = "tier 1: standby in another zone"
+TASKS = "tier 2: tasks of the application beyond one"
 REPLICA = "tier 3: replica in the recovery region"
 REPLICATED_BACKUPS = "tier 3: replicated automated backups"
 VAULTS = "snapshots and their copies in vaults"
@@ -16,6 +17,7 @@ ALARMS = "alarms and dashboard"
 PROTECTIONS = (
     SERVICE,
     STANDBY,
+    TASKS,
     REPLICA,
     REPLICATED_BACKUPS,
     VAULTS,
@@ -29,6 +31,7 @@ PROTECTIONS = (
 WHAT_EACH_BUYS = {
     SERVICE: "network, one database instance with its daily backups, the application; nothing of it can be left out",
     STANDBY: "RPO 0 and RTO 1 h when an instance or a zone is lost",
+    TASKS: "no outage while ECS replaces a task that died, or a zone is lost; with one alone its start is the outage",
     REPLICA: "the region's RTO, without waiting for a restore, and its RPO of 1 h",
     REPLICATED_BACKUPS: "a restore to any moment of the last days in the recovery region, after a bad write too",
     VAULTS: "90 days of weekly and monthly snapshots that nobody can delete, in both regions",

@@ -2,6 +2,7 @@
 
 import json
 import tomllib
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from operations.cost.charges import Deployment
 from operations.cost.database_charges import days_between, instance, restore_test, snapshots
 from operations.cost.estimate import Line, Sum, estimate
 from operations.cost.prices import FILE, PriceTable, price_table
-from operations.cost.protection import ALARMS, REPLICA, SERVICE, STANDBY, protection_of
+from operations.cost.protection import ALARMS, PILOT_LIGHT, REPLICA, SERVICE, STANDBY, TASKS, protection_of
 
 MUMBAI, SINGAPORE = "ap-south-1", "ap-southeast-1"
 DATABASE: dict[str, Any] = {
@@ -25,6 +26,7 @@ DATABASE: dict[str, Any] = {
     "MaxAllocatedStorage": 500,
     "MultiAZ": True,
 }
+SCALING = "AWS::ApplicationAutoScaling::ScalableTarget"
 NAT: dict[str, Any] = {"Type": "AWS::EC2::NatGateway", "Properties": {}}
 
 
@@ -49,6 +51,12 @@ def assembly(folder: Path, **resources: dict[str, Any]) -> Path:
     (inner / "manifest.json").write_text(json.dumps({"artifacts": {"network": stack}}))
     (inner / "network.template.json").write_text(json.dumps({"Resources": resources}))
     return folder
+
+
+def price(name: str) -> Decimal:
+    found = price_table().quote(name, MUMBAI)
+    assert found is not None
+    return found.usd
 
 
 def dr(*arguments: str | Path) -> Result:
@@ -146,6 +154,20 @@ def test_schedule_says_how_often_it_runs(schedule: str, days: int) -> None:
 def test_schedule_of_another_form_is_refused() -> None:
     with pytest.raises(ValueError, match=r"expected a schedule of the form cron\(...\), found 'rate\(1 day\)'"):
         days_between("rate(1 day)")
+
+
+@pytest.mark.parametrize(
+    ("stack", "protections"), [("Application", {SERVICE, TASKS}), ("RecoveryStandby", {PILOT_LIGHT})]
+)
+def test_tasks_beyond_one_are_tier_two_where_the_application_serves(stack: str, protections: set[str]) -> None:
+    scaling = resource(SCALING, stack=stack, MinCapacity=3, MaxCapacity=10)
+    task = resource("AWS::ECS::TaskDefinition", stack=stack, Cpu="512", Memory="1024")
+    service = replace(resource("AWS::ECS::Service", stack=stack), logical_id="ApiService")
+    lines = estimate([service, task, scaling], price_table())
+    assert {line.protection for line in lines} == protections
+    whole = Decimal(730) * (Decimal("0.5") * price("Fargate vCPU") + price("Fargate GiB"))
+    assert (Sum.of(lines).low, Sum.of(lines).high) == (3 * whole, 10 * whole)
+    assert Sum.of(line for line in lines if line.protection == TASKS).low == (2 * whole if TASKS in protections else 0)
 
 
 def test_alarm_is_an_alarm_in_every_stack() -> None:
