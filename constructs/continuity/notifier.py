@@ -131,17 +131,16 @@ class Notifier(Construct):
             (["cloudwatch:DescribeAlarms"], alarms),
         ):
             allow(role, actions, [resource])
-        role.add_to_principal_policy(
-            iam.PolicyStatement(
-                actions=["cloudwatch:PutMetricData"],
-                resources=["*"],
-                conditions={
-                    "StringEquals": {
-                        "cloudwatch:namespace": METRIC_NAMESPACE,
-                        "aws:RequestedRegion": names.other_region(stack.region),
-                    }
-                },
-            )
+        allow(
+            role,
+            ["cloudwatch:PutMetricData"],
+            ["*"],
+            conditions={
+                "StringEquals": {
+                    "cloudwatch:namespace": METRIC_NAMESPACE,
+                    "aws:RequestedRegion": names.other_region(stack.region),
+                }
+            },
         )
         acknowledge(
             role,
