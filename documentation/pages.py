@@ -22,6 +22,9 @@ RUNBOOKS = "runbooks"
 WITHOUT_SIGNAL = ("index", "unknown")
 # What a block shows without wrapping on a screen of usual width.
 COLUMNS = 92
+# Whoever searches for the name of an alarm wants its runbook, not the decision that made it.
+# https://squidfunk.github.io/mkdocs-material/setup/setting-up-site-search/#search-boosting
+_FOUND_FIRST = "---\nsearch:\n  boost: 10\n---\n\n"
 _BLOCK = re.compile(r"^(?P<indent> *)```\n(?P<body>.*?)^(?P=indent)```$", re.MULTILINE | re.DOTALL)
 _MARKER = re.compile(r"\{\{ (\w+) \}\}")
 _LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)\s]+)\)")
@@ -50,7 +53,7 @@ def assemble(target: Path) -> list[Path]:
         written = target / file.relative_to(DOCS)
         written.parent.mkdir(parents=True, exist_ok=True)
         if file.suffix == ".md":
-            written.write_text(page(file))
+            written.write_text((_FOUND_FIRST if file.parent.name == RUNBOOKS else "") + page(file))
             pages.append(written)
         else:
             shutil.copyfile(file, written)

@@ -228,8 +228,8 @@ def _alarms(templates: Templates, names: Names) -> list[Block]:
         stacks = ALARM_STACKS[side]
         if templates.find(stacks[0], "AWS::SNS::Topic", TopicName=names.alarm_topic_name) is None:
             continue
-        kinds = ("AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm")
-        number = sum(templates.count(stack, kind) for stack in stacks for kind in kinds)
+        # Composites only decide which of these speak.
+        number = sum(templates.count(stack, "AWS::CloudWatch::Alarm") for stack in stacks)
         place = Place(side=side, lane=5, column="whole")
         lines = (f"{number} alarms of its own, and events of AWS",)
         found.append(

@@ -42,6 +42,12 @@ def test_search_finds_an_alarm_by_its_name(built: Path) -> None:
     assert any(hit.startswith("runbooks/heartbeat-stopped/") for hit in hits)
 
 
+def test_search_ranks_runbooks_before_what_only_speaks_of_them(built: Path) -> None:
+    found = json.loads((built / "search" / "search_index.json").read_text())["docs"]
+    boosted = {entry["location"].partition("#")[0] for entry in found if entry.get("boost", 1) > 1}
+    assert boosted == {f"runbooks/{signal.runbook}/" for signal in SIGNALS} | {"runbooks/", "runbooks/unknown/"}
+
+
 def test_every_page_of_docs_is_in_the_site(built: Path) -> None:
     pages = {file.relative_to(DOCS).with_suffix("") for file in DOCS.rglob("*.md")}
     shown = {html.parent.relative_to(built) for html in built.rglob("index.html")}
