@@ -9,6 +9,7 @@ build/. What it makes is held against ours, type by type in every stack: another
 
 import json
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -21,15 +22,16 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
-from shutil import which
 from statistics import median
+from sysconfig import get_path
 from typing import Annotated, Any
+from zipfile import ZipFile
 
 import typer
 from rich.console import Console
 
-from benchmarks.measure import MIB, machine
-from benchmarks.synth_page import BARE, EMPTY, GUARDS, IMPORTS_PYTHON, OURS, OURS_UNCHECKED, RIVAL, render
+from benchmarks.measure import machine
+from benchmarks.synth_page import BARE, EMPTY, GUARDS, IMPORT_RUNS, OURS, OURS_UNCHECKED, RIVAL, render
 
 ROOT = Path(__file__).parents[1]
 RIVAL_FILE = Path(__file__).with_name("synth_rival.mts")
@@ -74,9 +76,6 @@ class Runs:
 @app.command()
 def main(
     runs: Annotated[int, typer.Option(min=1, help="Runs of each contender; their median counts.")] = 3,
-    python: Annotated[
-        str, typer.Option(help="An interpreter of the version that the layer's wheels are for.")
-    ] = IMPORTS_PYTHON,
     out: Annotated[Path | None, typer.Option(help="The page to write.", show_default=False)] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Answer with one JSON object.")] = False,
 ) -> None:
@@ -88,8 +87,9 @@ def main(
         facts["contenders"], assembly = race(folder, runs)
         facts["resources"], facts["stacks"] = _count(assembly)
         facts["calls"] = _calls(folder / "calls")
-        facts["assets"] = _assets(assembly)
-        facts["imports"] = imports(assembly, runs, python)
+        facts["assets"] = assets(assembly)
+        facts["imports"] = imports(facts["assets"]["functions"], folder)
+        facts["python"] = platform.python_version()
     facts["load_after"] = round(os.getloadavg()[0], 1)
     page = render(facts)
     if out is not None:
@@ -173,13 +173,17 @@ def _rival() -> Path:
     return Path(shutil.copy(RIVAL_FILE, RIVAL_ROOM))
 
 
+def _templates(assembly: Path) -> dict[str, dict[str, Any]]:
+    """The template of every stack, by its file."""
+    files = assembly.glob("assembly-*/*.template.json")
+    return {file.relative_to(assembly).as_posix(): json.loads(file.read_text()) for file in files}
+
+
 def _types(assembly: Path) -> dict[str, Counter[str]]:
     """How many resources of each type each stack's template holds."""
     return {
-        file.relative_to(assembly).as_posix(): Counter(
-            resource["Type"] for resource in json.loads(file.read_text())["Resources"].values()
-        )
-        for file in assembly.glob("assembly-*/*.template.json")
+        file: Counter(resource["Type"] for resource in template["Resources"].values())
+        for file, template in _templates(assembly).items()
     }
 
 
@@ -188,37 +192,58 @@ def _count(assembly: Path) -> tuple[int, int]:
     return sum(each.total() for each in types.values()), len(types)
 
 
-def _assets(assembly: Path) -> dict[str, Any]:
-    """Bytes and files of every asset, by what it is."""
-    found: dict[str, Any] = {}
-    for folder in assembly.glob("asset.*"):
-        files = [path for path in folder.rglob("*") if path.is_file()]
-        kind = "layer" if (folder / "python").is_dir() else "code"
-        found[kind] = {
-            "files": len(files),
-            "mib": sum(path.stat().st_size for path in files) / MIB,
-            "folder": str(folder),
+def assets(assembly: Path) -> dict[str, Any]:
+    """Files and bytes, unpacked, of every function's code and every layer, and which function has which layers."""
+    functions: dict[str, Any] = {}
+    layers: dict[str, Any] = {}
+    for template in _templates(assembly).values():
+        resources = template["Resources"]
+        names = {
+            name: Path(each["Properties"]["Description"]).stem
+            for name, each in resources.items()
+            if each["Type"] == "AWS::Lambda::LayerVersion"
         }
-    return found
+        for name, layer in names.items():
+            layers[layer] = _weight(assembly, resources[name]["Properties"]["Content"])
+        for each in resources.values():
+            if each["Type"] == "AWS::Lambda::Function":
+                properties = each["Properties"]
+                functions[properties["Handler"].split(".")[1]] = _weight(assembly, properties["Code"]) | {
+                    "layers": [names[layer["Ref"]] for layer in properties["Layers"]]
+                }
+    return {"functions": dict(sorted(functions.items())), "layers": dict(sorted(layers.items()))}
 
 
-def imports(assembly: Path, runs: int, python: str) -> dict[str, Any]:
-    """Processor seconds of importing each handler, and boto3 alone, with the wheels of the layer and without bytecode.
+def _weight(assembly: Path, place: Mapping[str, Any]) -> dict[str, Any]:
+    archive = assembly / f"asset.{place['S3Key']}"
+    with ZipFile(archive) as content:
+        files = content.infolist()
+    return {"archive": str(archive), "files": len(files), "bytes": sum(file.file_size for file in files)}
 
-    Needs Python of the layer's version; without it nothing is measured.
+
+def imports(functions: Mapping[str, Any], folder: Path) -> dict[str, float]:
+    """Median processor seconds of importing boto3 alone, and each handler out of its own archive.
+
+    By the interpreter and with the packages that run this, which are the layers' versions built for it; with bytecode,
+    for each is imported once uncounted.
     """
-    if which(python) is None or subprocess.run([python, "--version"], capture_output=True, check=False).returncode:
-        return {}
-    assets = _assets(assembly)
-    layer, code = Path(assets["layer"]["folder"]) / "python", Path(assets["code"]["folder"])
-    environment = {"PYTHONPATH": f"{layer}{os.pathsep}{code}", "PATH": os.environ["PATH"]}
-    handlers = sorted(file.parent.name for file in code.glob("lambdas/*/handler.py"))
-    modules = {BARE: BARE} | {name: f"lambdas.{name}.handler" for name in handlers}
-    taken: dict[str, list[float]] = {name: [] for name in modules}
-    for _ in range(runs):
-        for name, module in modules.items():
-            told = Runs().add([python, "-B", "-s", "-c", _IMPORT.format(module)], environment)
-            taken[name].append(float(told))
+    commands: dict[str, tuple[Sequence[str | Path], dict[str, str]]] = {}
+    for name in (BARE, *functions):
+        code = folder / name
+        code.mkdir()
+        if name != BARE:
+            with ZipFile(functions[name]["archive"]) as archive:
+                archive.extractall(code)  # noqa: S202 - our own, of a moment ago
+        module = BARE if name == BARE else f"lambdas.{name}.handler"
+        # Without `site` nothing but these is found: the project itself is installed here, too.
+        path = os.pathsep.join((str(code), get_path("purelib"), get_path("platlib")))
+        commands[name] = [sys.executable, "-S", "-c", _IMPORT.format(module)], {"PYTHONPATH": path}
+    taken: dict[str, list[float]] = {name: [] for name in commands}
+    for run in range(IMPORT_RUNS + 1):
+        for name, (command, environment) in commands.items():
+            told = float(Runs().add(command, environment))
+            if run:
+                taken[name].append(told)
     return {name: median(each) for name, each in taken.items()}
 
 
