@@ -3,7 +3,7 @@
 import time
 
 import psycopg
-from psycopg.sql import SQL, Composable
+from psycopg.sql import SQL, Composed
 from psycopg.sql import Literal as SqlLiteral
 from pydantic import BaseModel, ConfigDict
 
@@ -76,7 +76,7 @@ def _read_rate(source: End) -> float | None:
             return None
 
 
-def _rate(connection: Connection, query: Composable) -> float | None:
+def _rate(connection: Connection, query: Composed) -> float | None:
     with snapshot(connection), connection.cursor() as cursor:
         began, read = time.monotonic(), 0
         with cursor.copy(query) as copy:
