@@ -86,6 +86,7 @@ def _measure(pair: MovingPair, folder: Path, rows: int, runs: int, pauses: int) 
         "versions": versions,
         "rows": rows,
         "bytes": size,
+        "copydb": _copydb_version() if COPYDB in timings else None,
         "race": {name: {"median": each.median, "seconds": each.seconds} for name, each in timings.items()},
         "ratio": _ratio(timings),
         "pauses": measured,
@@ -114,6 +115,11 @@ def _dump(pair: MovingPair, folder: Path) -> None:
     shutil.rmtree(place, ignore_errors=True)
     run_tool("pg_dump", "-Fd", "-j2", "--file", str(place), dsn=pair.source.dsn(DATABASE))
     run_tool("pg_restore", "-j2", str(place), dsn=pair.target.dsn(DATABASE))
+
+
+def _copydb_version() -> str:
+    done = subprocess.run(["pgcopydb", "--version"], check=True, capture_output=True, text=True)
+    return done.stdout.splitlines()[0].removeprefix("pgcopydb version ")
 
 
 def _copydb(pair: MovingPair, folder: Path) -> None:
@@ -167,8 +173,8 @@ def render(facts: dict[str, Any]) -> str:
     for name, timing in facts["race"].items():
         seconds = ", ".join(f"{each:.1f}" for each in timing["seconds"])
         lines.append(f"| {name} | {timing['median']:.1f} s | {seconds} | {timing['median'] / base:.2f} |")
-    if COPYDB not in facts["race"]:
-        lines += ["", "pgcopydb was not installed on that machine: unmeasured."]
+    copydb = facts["copydb"]
+    lines += ["", "pgcopydb was not installed: unmeasured." if copydb is None else f"pgcopydb is {copydb}."]
     lines += [
         "",
         f"The copy takes **{facts['ratio']:.2f}** of the dump's time; the goal is {GOAL_RATIO:.1f} at most:"

@@ -129,10 +129,10 @@ def cutover(
 
 @app.command()
 def abort(source: Source, target: Target, as_json: Json = False) -> None:
-    """End the migration at any time: the source is as it was, and nothing of the migration stays behind.
+    """End the migration at any time: the source is as it was; the target keeps its rows, read-only by default.
 
-    After a cutover, with the ends swapped, it ends the following for good. Exit status: 0 done, 1 refused, 2 it could
-    not be done.
+    A cutover that broke off before it released the target is undone. After a cutover, with the ends swapped, it ends
+    the following for good. Exit status: 0 done, 1 refused, 2 it could not be done.
     """
     with one_error(dsn=source, as_json=as_json), progress("aborting") as step:
         try:

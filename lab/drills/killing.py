@@ -15,7 +15,9 @@ from lab.cloud import LabError
 from lab.moving import DATABASE
 from lab.polling import wait_for
 from lab.postgres import Cluster
+from recovery.database import place
 from recovery.migration.ends import APPLICATION_NAME
+from recovery.migration.state import read_migration
 
 VICTIMS = ("tool", "source", "target")
 # How long each command works on the drill's database, about; a moment within it is chosen.
@@ -97,23 +99,29 @@ def repeat(command: str, *arguments: str) -> Answer:
 
 
 def repeat_cutover(source: Cluster, target: Cluster) -> Answer | None:
-    """Cut over until it is done, and verify in between where it asks for that; None when an earlier call had done it.
+    """Cut over until it is done, and verify before where that is asked for; None when an earlier call had done it.
 
     Raises :class:`LabError` after ATTEMPTS.
     """
     done = None
     for _ in range(ATTEMPTS):
+        if _wants_verification(source, target):
+            repeat("verify", *ends_of(source, target))
         done = _once("cutover", *ends_of(source, target), "--max-pause-seconds", "10")
         if done.returncode == 0:
             return json.loads(done.stdout)
         refusal = str(json.loads(done.stdout).get("refused", ""))
         if "swap --source and --target" in refusal:
             return None
-        if "verified" in refusal or "verify" in refusal:
-            repeat("verify", *ends_of(source, target))
-        else:
-            time.sleep(0.5)
+        time.sleep(0.5)
     raise LabError(f"dr migrate cutover did not come to its end: {done.stdout if done else ''}")
+
+
+def _wants_verification(source: Cluster, target: Cluster) -> bool:
+    """Whether the source still serves, without a verification that holds."""
+    with source.connect(DATABASE) as connection:
+        found = read_migration(connection)
+    return found is not None and found.verified is None and found.target_place == place(target.dsn(DATABASE))
 
 
 def _once(command: str, *arguments: str) -> subprocess.CompletedProcess[str]:

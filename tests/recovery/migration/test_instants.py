@@ -10,7 +10,6 @@ import psycopg
 import pytest
 
 from lab.moving import MovingPair
-from recovery.database import row
 from recovery.migration import cutting_over
 from recovery.migration.aborting import abort
 from recovery.migration.ends import open_ends
@@ -24,7 +23,7 @@ from tests.recovery.migration import dying
 from tests.recovery.migration.conftest import Databases
 from tests.recovery.migration.moves import LEFT, cut, moved, schema_of, started, swapped
 
-WAITING = "SELECT count(*) AS waiting FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%FOR UPDATE'"
+WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%FOR UPDATE'"
 # Who serves right after it. A target whose death nobody can notice any more does not keep the source from deciding.
 everybody_at_every_instant = pytest.mark.parametrize(
     ("victim", "instant", "serving"),
@@ -186,6 +185,6 @@ def test_a_freeze_that_still_commits_is_waited_for_before_its_way_back_is_taken_
             with frozen.transaction():
                 write_migration(frozen, prepared.back)
                 taken = pool.submit(disarm, ends, prepared)
-                wait_until(lambda: row(frozen, WAITING)["waiting"] == 1, "the row to be wanted", seconds=10)
-            taken.result(10)
+                wait_until(lambda: app.on_source(WAITING) == [(1,)], "the row to be wanted", seconds=30)
+            taken.result(30)
         assert subscription_of(ends.source, prepared.back.key) is not None
