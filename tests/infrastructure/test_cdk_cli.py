@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.infrastructure.assemblies import ROOT, STACKS, program_environment
 
 
@@ -38,18 +40,27 @@ def test_laboratory_without_an_account_ends_with_one_readable_message(tmp_path: 
     assert "Traceback" not in done.stderr
 
 
-def test_finding_nobody_acknowledged_ends_the_synthesis(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("silenced", "rule", "validation"),
+    [
+        ("continuity.notifier.acknowledge", "AwsSolutions-SMG4", "true"),
+        # Whoever switches validation off goes without the others' checks, not without ours.
+        ("continuity.device_api.acknowledge_guards", "data-without-deletion-protection", "false"),
+    ],
+)
+def test_finding_nobody_acknowledged_ends_the_synthesis(
+    tmp_path: Path, silenced: str, rule: str, validation: str
+) -> None:
     """Beneath the CLI the library writes its report and goes on."""
     program = tmp_path / "unsafe.py"
-    program.write_text(
-        "import app\nimport continuity.notifier\ncontinuity.notifier.acknowledge = lambda *_: None\napp.main()\n"
-    )
+    module = silenced.rpartition(".")[0]
+    program.write_text(f"import app\nimport {module}\n{silenced} = lambda *_: None\napp.main()\n")
     done = cdk(
         *("synth", "--quiet", "-c", "environment=dev", "--output", str(tmp_path / "out")),
         *("--app", f"{sys.executable} {program}"),
-        variables={"CDK_VALIDATION": "true", "PYTHONPATH": f"{ROOT}:{ROOT / 'constructs'}"},
+        variables={"CDK_VALIDATION": validation, "PYTHONPATH": f"{ROOT}:{ROOT / 'constructs'}"},
     )
     assert done.returncode != 0
     assert "The templates are not safe to deploy." in done.stderr
-    assert "AwsSolutions-SMG4" in done.stderr
+    assert rule in done.stderr
     assert "Traceback" not in done.stderr

@@ -68,6 +68,14 @@ def test_what_could_not_be_resolved_is_said(tmp_path: Path) -> None:
     assert "2 could not be resolved" in result.stdout
 
 
+def test_what_was_not_looked_at_is_said(tmp_path: Path) -> None:
+    file = tmp_path / "loops.json"
+    file.write_text(json.dumps({"Resources": {"Fn::ForEach::Topics": ["Name", ["a"], {}]}}))
+    path = "Resources.Fn::ForEach::Topics"
+    assert f"was not looked at:\n  loops.json  {path}: " in dr(file).stdout
+    assert [part["path"] for part in json.loads(dr(file, "--json").stdout)["not_read"]] == [path]
+
+
 @pytest.mark.parametrize("as_json", [False, True])
 def test_no_templates_is_one_error_and_exit_status_two(tmp_path: Path, as_json: bool) -> None:
     result = dr(tmp_path / "nowhere", *(["--json"] if as_json else []))
