@@ -167,8 +167,8 @@ def render(facts: dict[str, Any]) -> str:
         "Written by `make bench-migrate`. Figures of one machine and one run, to be read as ratios; not of AWS.",
         "",
         f"{facts['measured_on']}, {facts['machine']}, from PostgreSQL {old} to {new}; {facts['rows']:,} transactions,"
-        f" {facts['bytes'] / 2**20:,.0f} MiB with indexes, cached. The machine's load average was {facts['load']:.1f} when it"
-        " began.",
+        f" {facts['bytes'] / 2**20:,.0f} MiB with indexes, cached; the machine's load average was {facts['load']:.1f}"
+        " at the start.",
         "",
         "| contender | median | runs | against the dump |",
         "|---|---|---|---|",
