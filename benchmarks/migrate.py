@@ -8,6 +8,7 @@ where it is installed. The pauses are those of cutovers, there and back in turns
 """
 
 import json
+import os
 import shutil
 import subprocess
 import tempfile
@@ -69,6 +70,7 @@ def main(
 
 
 def _measure(pair: MovingPair, folder: Path, rows: int, runs: int, pauses: int) -> dict[str, Any]:
+    load, _, _ = os.getloadavg()  # of what else the machine does
     with pair.source.connect(DATABASE) as connection:
         workload.create(connection, users=rows // ROWS_A_USER, transactions=rows)
         [(size,)] = connection.execute("SELECT pg_database_size(current_database())").fetchall()
@@ -83,6 +85,7 @@ def _measure(pair: MovingPair, folder: Path, rows: int, runs: int, pauses: int) 
     return {
         "measured_on": f"{datetime.now(UTC):%Y-%m-%d}",
         "machine": machine(),
+        "load": load,
         "versions": versions,
         "rows": rows,
         "bytes": size,
@@ -164,7 +167,8 @@ def render(facts: dict[str, Any]) -> str:
         "Written by `make bench-migrate`. Figures of one machine and one run, to be read as ratios; not of AWS.",
         "",
         f"{facts['measured_on']}, {facts['machine']}, from PostgreSQL {old} to {new}; {facts['rows']:,} transactions,"
-        f" {facts['bytes'] / 2**20:,.0f} MiB with indexes, cached.",
+        f" {facts['bytes'] / 2**20:,.0f} MiB with indexes, cached; the machine's load average was {facts['load']:.1f}"
+        " at the start.",
         "",
         "| contender | median | runs | against the dump |",
         "|---|---|---|---|",

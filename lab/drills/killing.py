@@ -44,6 +44,7 @@ class Killer:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             cwd=Path(__file__).parents[2],
+            env=os.environ | {"TMPDIR": str(source.folder.parent)},  # what a killed tool leaves goes with the servers
         )
         try:
             _wait_until_at_work(tool, source)
