@@ -81,6 +81,11 @@ class Cluster:
         return self.folder / "data"
 
     @property
+    def version(self) -> str:
+        """``PostgreSQL`` and the major version that the data folder is of."""
+        return f"PostgreSQL {(self.data / 'PG_VERSION').read_text().strip()}"
+
+    @property
     def log(self) -> Path:
         """The server's log file."""
         return self.folder / "server.log"

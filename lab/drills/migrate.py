@@ -60,6 +60,7 @@ class MigrateDrill:
             pair = MovingPair(folder / "pair")
             try:
                 self._begin(pair)
+                versions = f"{pair.source.version} and {pair.target.version}"
                 with tools_on_path(folder / "pair"):
                     with Writers(pair.dsn(), folder / "ledgers", count=WRITERS) as writers:
                         ends = self._move_under_kills(pair)
@@ -81,7 +82,7 @@ class MigrateDrill:
                 )
             ],
             checks=self._checks(ledger, found, quiet, measured),
-            notes=(f"between PostgreSQL {pair.source.server} and {pair.target.server}, {self.moves} moves",),
+            notes=(f"between {versions}, {self.moves} moves",),
         )
 
     def _begin(self, pair: MovingPair) -> None:
@@ -116,7 +117,7 @@ class MigrateDrill:
                 repeat("verify", *ends_of(source, target))
                 met = self.killer.strike(victim, "cutover", source, target)
                 repeat_cutover(source, target)
-                step.detail = f"{target.server} serves" + ("" if met else "; the cutover had ended before")
+                step.detail = f"{target.version} serves" + ("" if met else "; the cutover had ended before")
             self.moves += 1
             source, target = target, source
             if met:
@@ -127,7 +128,7 @@ class MigrateDrill:
     def _move(self, source: Cluster, target: Cluster) -> Answer:
         """Move in peace. Raises LabError where that cannot be, for the pause would be unmeasured."""
         time.sleep(QUIET_SECONDS)
-        with self.timeline.step(f"Verify, and let {target.server} serve", LANE) as step:
+        with self.timeline.step(f"Verify, and let {target.version} serve", LANE) as step:
             verified = repeat("verify", *ends_of(source, target))
             cut = repeat_cutover(source, target)
             if cut is None or cut["pause_seconds"] is None:
