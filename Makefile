@@ -17,7 +17,7 @@ JOBS ?= 3
 PARALLEL := -n $(JOBS) --dist loadscope --no-loadscope-reorder --max-worker-restart 0
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
 
 install: build/.installed ## everything the project needs, into .venv and node_modules
 

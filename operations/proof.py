@@ -26,6 +26,7 @@ from operations.terminal import (
     one_error,
     progress,
 )
+from recovery.check_results import CheckResult
 from recovery.checks import CHECKS
 from recovery.checks.invariant_files import find_files
 from recovery.checks.outcome import PACKAGED_INVARIANTS, counted
@@ -34,7 +35,7 @@ from recovery.explanation import TableDifference, explain
 from recovery.manifest import Manifest
 from recovery.manifest_taking import take_manifest
 from recovery.objectives import FULL
-from recovery.verification import STATEMENT_TIMEOUT_SECONDS, WORKERS, CheckResult, Verification
+from recovery.verification import STATEMENT_TIMEOUT_SECONDS, WORKERS, Verification
 from recovery.verification import verify as run_checks
 
 LONGEST_SECONDS = int(timedelta.max.total_seconds())

@@ -20,11 +20,12 @@ from lab.postgres import Cluster
 from lab.server import PostgresError, make_run_folder
 from lab.workload import MAY_LOSE_ROWS
 from recovery.bootstrap import VERIFIER_ROLE
+from recovery.check_results import CheckResult
 from recovery.database import connect
 from recovery.manifest import Manifest
 from recovery.manifest_taking import take_manifest
 from recovery.objectives import FULL
-from recovery.verification import CheckResult, verify
+from recovery.verification import verify
 
 # A new base backup after so many restores: otherwise each would replay all that was written since the first.
 RESTORES_A_BACKUP = 10

@@ -17,8 +17,9 @@ from lab.damage.service import SERVICE
 from lab.damage.stage import Stage
 from lab.damage.storage import STORAGE
 from lab.server import PostgresError
+from recovery.check_results import CheckResult
 from recovery.checks import CHECKS
-from recovery.verification import CheckResult, Verification
+from recovery.verification import Verification
 
 GROUPS = (ROWS, HISTORY, OBJECTS, STORAGE, INTEGRITY, BUSINESS, SERVICE)
 DAMAGES: dict[str, Damage] = {damage.name: damage for group in GROUPS for damage in group.damages}

@@ -17,12 +17,13 @@ from lambdas.shared.parts import Parts
 from lambdas.shared.restore import RestoreDescription
 from lambdas.shared.settings import EvidenceSettings
 from lambdas.shared.verification import CheckPlan, StoredResults, check_context
+from recovery.check_results import CheckResult
 from recovery.evidence import Evidence, RanBy
 from recovery.evidence.chain import keep, record_key, seal
 from recovery.evidence.judgement import Circumstances, Failure, Restore, evidence_of
 from recovery.evidence.page import page_of
 from recovery.restore_requests import InvalidRequestError, RestoreRequest, parse_restore_request
-from recovery.verification import CheckResult, conclude
+from recovery.verification import conclude
 
 logger = Logger()
 

@@ -4,10 +4,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from recovery.check_results import CheckResult
 from recovery.database import without_secrets
 from recovery.evidence.record import Evidence, ObjectiveResult, RanBy, judge, records
 from recovery.objectives import FULL
-from recovery.verification import CheckResult, measured_rpo
+from recovery.verification import measured_rpo
 from recovery.version import VERSION
 
 SNAPSHOT_NOTE = (

@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from recovery.migration.standing import ALARM_SHARE
 from recovery.migration.survey import Survey
 from recovery.settling import OLDEST_MAJOR
 
@@ -81,7 +82,7 @@ def _server_settings(source: Survey, target: Survey) -> Iterable[Finding]:
                 kind="slot limit",
                 weight="note",
                 found=f"the {end} keeps at most {size(limit * 1024 * 1024)} of WAL for a slot",
-                fix="`dr migrate status` says so from half of it on; past it the move begins anew",
+                fix=f"`dr migrate status` says so from {ALARM_SHARE:.0%} of it on; past it the move begins anew",
             )
         else:
             yield _stops(

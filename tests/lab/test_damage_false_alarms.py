@@ -13,7 +13,7 @@ from lab.damage import commands
 from lab.damage.clean import CleanRestore, running_product
 from lab.damage.traffic import ACTS, Traffic
 from lab.postgres import Cluster
-from recovery.verification import CheckResult
+from recovery.check_results import CheckResult
 
 
 def test_clean_restores_raise_no_alarm_while_everybody_writes() -> None:

@@ -7,9 +7,9 @@ from typing import Any
 
 from botocore.exceptions import ClientError, ConnectionClosedError
 
+from recovery.check_results import CheckResult
 from recovery.evidence.bucket import EvidenceBucket
 from recovery.evidence.chain import is_record
-from recovery.verification import CheckResult
 
 REGION, IDENTIFIER = "ap-south-1", "duskspendr-test"
 SOURCE = f"arn:aws:rds:{REGION}:123456789012:db:{IDENTIFIER}"

@@ -1,7 +1,8 @@
 """One check on its own, as the state machine runs it: divided, asked part by part, concluded."""
 
+from recovery.check_results import CheckResult
 from recovery.checks import CheckContext
-from recovery.verification import STATEMENT_TIMEOUT_SECONDS, CheckResult, Target, conclude, plan_checks, run_part
+from recovery.verification import STATEMENT_TIMEOUT_SECONDS, Target, conclude, plan_checks, run_part
 
 
 def run_check_at(

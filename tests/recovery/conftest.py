@@ -8,11 +8,11 @@ import psycopg
 import pytest
 
 from recovery import settling
+from recovery.check_results import CheckResult
 from recovery.checks import CheckContext
 from recovery.database import Connection, connect
 from recovery.manifest import Manifest
 from recovery.manifest_taking import take_manifest
-from recovery.verification import CheckResult
 from tests.recovery.checking import run_check_at
 
 Check = Callable[..., CheckResult]

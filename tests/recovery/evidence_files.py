@@ -4,12 +4,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
+from recovery.check_results import CheckResult
 from recovery.evidence import Evidence, RanBy, judge, records
 from recovery.evidence.chain import keep, record_key, seal
 from recovery.evidence.folder import EvidenceFolder
 from recovery.evidence.page import page_of
 from recovery.objectives import FULL
-from recovery.verification import CheckResult
 
 DATABASE = "money"
 

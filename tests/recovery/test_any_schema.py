@@ -8,11 +8,11 @@ from psycopg.conninfo import make_conninfo
 from lab import workload
 from recovery import layout
 from recovery.bootstrap import bootstrap
+from recovery.check_results import CheckResult
 from recovery.checks import CHECKS, CheckContext
 from recovery.database import Connection
 from recovery.manifest import Manifest
 from recovery.manifest_taking import take_manifest
-from recovery.verification import CheckResult
 from tests.recovery.checking import run_check_at
 
 Prove = Callable[..., CheckResult]

@@ -6,10 +6,11 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from recovery.bootstrap import VERIFIER_ROLE, bootstrap
+from recovery.check_results import CheckResult
 from recovery.checks import CheckContext, packing
 from recovery.database import Connection
 from recovery.manifest_taking import take_manifest
-from recovery.verification import CheckResult, plan_checks
+from recovery.verification import plan_checks
 from tests.recovery.checking import run_check_at
 
 Check = Callable[..., CheckResult]

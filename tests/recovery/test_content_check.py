@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
+from recovery.check_results import CheckResult
 from recovery.database import Connection, row
 from recovery.manifest_taking import take_manifest
-from recovery.verification import CheckResult
 
 Prove = Callable[..., CheckResult]
 

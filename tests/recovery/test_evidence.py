@@ -12,9 +12,9 @@ import jsonschema
 import pytest
 from pydantic import ValidationError
 
+from recovery.check_results import CheckResult
 from recovery.evidence import CheckRecord, Evidence, ObjectiveResult, evidence_schema, judge, records, this_operator
 from recovery.objectives import FULL
-from recovery.verification import CheckResult
 from recovery.version import VERSION
 
 ROOT = Path(__file__).parents[2]

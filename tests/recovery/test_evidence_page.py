@@ -6,10 +6,10 @@ from html.parser import HTMLParser
 
 import pytest
 
+from recovery.check_results import CheckResult
 from recovery.evidence import Evidence, judge, records
 from recovery.evidence.page import duration, page_of
 from recovery.objectives import FULL
-from recovery.verification import CheckResult
 from tests.recovery.evidence_files import a_record
 
 UNPROVEN = CheckResult(name="storage", status="not_proven", detail="no amcheck")

@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from recovery.bootstrap import bootstrap
+from recovery.check_results import CheckResult
 from recovery.database import Connection, connect
 from recovery.heartbeat import GENESIS, Heartbeat, write_heartbeat
 from recovery.manifest_taking import take_manifest
-from recovery.verification import CheckResult
 
 Check = Callable[..., CheckResult]
 

@@ -11,10 +11,11 @@ from psycopg.sql import SQL, Identifier
 
 from lab.postgres import Cluster
 from recovery.bootstrap import VERIFIER_ROLE, bootstrap
+from recovery.check_results import CheckResult
 from recovery.checks import CheckContext
 from recovery.database import Connection, connect
 from recovery.manifest_taking import take_manifest
-from recovery.verification import CheckResult, verify
+from recovery.verification import verify
 from tests.recovery.checking import run_check_at
 
 Check = Callable[..., CheckResult]

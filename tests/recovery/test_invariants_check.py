@@ -11,6 +11,7 @@ from lab import workload
 from lab.postgres import Cluster
 from recovery import settling
 from recovery.bootstrap import VERIFIER_ROLE, bootstrap
+from recovery.check_results import CheckResult
 from recovery.checks import CheckContext, Part
 from recovery.checks.invariant_files import find_files, read_file
 from recovery.checks.invariants import INVARIANTS
@@ -18,7 +19,6 @@ from recovery.checks.outcome import PACKAGED_INVARIANTS
 from recovery.database import Connection, connect, row
 from recovery.manifest import Manifest
 from recovery.manifest_taking import take_manifest
-from recovery.verification import CheckResult
 from tests.recovery.checking import run_check_at
 
 Check = Callable[..., CheckResult]

@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from recovery.check_results import CheckResult
 from recovery.evidence import RanBy
 from recovery.evidence.judgement import LONGEST_CAUSE, Circumstances, Failure, Restore, evidence_of
-from recovery.verification import CheckResult
 
 END = datetime(2026, 1, 4, 7, tzinfo=UTC)
 STARTED = END - timedelta(minutes=20)

@@ -12,11 +12,11 @@ from pydantic import ValidationError
 
 from lab import workload
 from recovery import settling
+from recovery.check_results import CheckResult
 from recovery.database import Connection, connect
 from recovery.layout import bucket_count
 from recovery.manifest import Manifest
 from recovery.manifest_taking import UnknownTableError, take_manifest
-from recovery.verification import CheckResult
 
 Check = Callable[..., CheckResult]
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from recovery import fingerprint, layout
+from recovery.check_results import CheckResult
 from recovery.checks import content
 from recovery.database import Connection, row
 from recovery.fingerprint import Reading, read_ranges
@@ -13,7 +14,6 @@ from recovery.manifest import Manifest
 from recovery.manifest_taking import ManifestPlan, assemble, plan_manifest, read_slice, take_manifest
 from recovery.ranges import GROUP_BYTES, RangeContent, RangeSum, ranges_of, slice_content, unproven
 from recovery.slices import BlockRange, Slice
-from recovery.verification import CheckResult
 from tests.recovery.entries import FIRST, LAST, ROWS, TABLE
 
 Check = Callable[..., CheckResult]

@@ -10,10 +10,10 @@ import pytest
 
 from lab.postgres import Cluster
 from recovery.bootstrap import bootstrap
+from recovery.check_results import CheckResult
 from recovery.database import Connection, connect, snapshot
 from recovery.manifest_taking import take_manifest
 from recovery.schema import differences, read_schema
-from recovery.verification import CheckResult
 
 Check = Callable[..., CheckResult]
 

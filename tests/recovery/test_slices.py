@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from recovery import layout, slices
+from recovery.check_results import CheckResult
 from recovery.database import Connection, connect
 from recovery.manifest import Manifest
 from recovery.manifest_taking import (
@@ -18,7 +19,6 @@ from recovery.manifest_taking import (
     take_manifest,
 )
 from recovery.slices import RewrittenError
-from recovery.verification import CheckResult
 from tests.recovery.entries import FIRST, LAST, ROWS, TABLE
 
 Check = Callable[..., CheckResult]

@@ -10,11 +10,12 @@ from psycopg.sql import SQL, Identifier
 
 from lab.postgres import Cluster
 from recovery.bootstrap import VERIFIER_ROLE, bootstrap
+from recovery.check_results import CheckResult
 from recovery.checks import CheckContext, packing
 from recovery.database import Connection, connect, row, rows
 from recovery.manifest import Manifest
 from recovery.manifest_taking import take_manifest
-from recovery.verification import CheckResult, plan_checks, run_part
+from recovery.verification import plan_checks, run_part
 from tests.recovery.checking import run_check_at
 
 Check = Callable[..., CheckResult]

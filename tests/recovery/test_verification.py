@@ -7,11 +7,12 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from recovery.bootstrap import bootstrap
+from recovery.check_results import CheckResult
 from recovery.checks import CHECKS
 from recovery.database import Connection, connect
 from recovery.heartbeat import write_heartbeat
 from recovery.manifest_taking import take_manifest
-from recovery.verification import CheckResult, Verification, verify
+from recovery.verification import Verification, verify
 
 Check = Callable[..., CheckResult]
 

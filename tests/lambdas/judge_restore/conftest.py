@@ -14,9 +14,9 @@ import pytest
 from lab.cloud import Cloud
 from lab.polling import wait_for
 from lambdas.shared import aws
+from recovery.check_results import CheckResult
 from recovery.evidence.bucket import EvidenceBucket
 from recovery.evidence.chain import prove
-from recovery.verification import CheckResult
 from tests.lambdas.judgements import IDENTIFIER, PASSED, REGION, Found, Validation, records
 
 SCHEMA = json.loads((Path(__file__).parents[3] / "docs" / "evidence.schema.json").read_text())
