@@ -28,7 +28,7 @@ build/.installed: pyproject.toml constraints.txt requirements.txt requirements-d
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@echo "installing the cdk CLI into node_modules ..."
-	@npm ci --silent --no-audit --no-fund
+	@npm ci --loglevel=error --no-audit --no-fund
 	@$(BIN)/python -m continuity.lambda_layer
 	@touch $@
 
